@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "mas/data/spec.h"
+
+namespace mas {
+
+/// Samples by row number. Bounded memory: rows are read when asked for, whatever the size of the set. Not thread-safe.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;                       ///< samples
+  virtual std::vector<int64_t> sample_shape() const = 0;  ///< of one sample: {C, H, W}, {F}, ...
+  virtual bool has_labels() const = 0;
+  /// Distinct labels, ascending (after a class filter: in the order of the filter). Empty without labels.
+  virtual std::vector<int64_t> classes() const = 0;
+  /// float32 [n, *sample_shape] (int64 where the data are token ids), contiguous, on the CPU.
+  virtual at::Tensor images(at::ArrayRef<int64_t> rows) = 0;
+  /// int64 [n], the labels as they stand in the data. Throws Error without labels.
+  virtual at::Tensor labels(at::ArrayRef<int64_t> rows) = 0;
+};
+
+/// What a dataset is opened for.
+struct OpenOptions {
+  std::vector<std::string> directories;  ///< where names such as "mnist" are looked up, in order
+  bool want_labels = true;               ///< false: labels are not read at all, unless a class filter needs them
+};
+
+/// Opens what the spec names, with its transforms applied. Throws Error naming the file and the cause.
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options);
+
+}  // namespace mas

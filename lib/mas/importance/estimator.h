@@ -1,0 +1,57 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mas/tensors.h"
+
+namespace mas {
+
+/// F: a batch [n, ...] to outputs before any softmax, [n, ...]; in eval mode.
+using Forward = std::function<at::Tensor(const at::Tensor& x)>;
+
+enum class Method {
+  kMas,   ///< |d ||F(x_n)||_2^2 / d theta|                              (Aljundi et al., eq. 3 and section 4.1)
+  kLocal  ///< |d ||y_l(x_n)||_2^2 / d theta_l| of each layer on its own  (the same, section 4.2: Hebb's rule)
+};
+
+struct EstimatorOptions {
+  Method method = Method::kMas;
+  int64_t batch_average =
+      0;  ///< 0: exact, one sample at a time; N: |.| of the gradient of N samples (estimator batch:N)
+  int64_t check_samples = 3;      ///< samples of each run that the fast path is compared on
+  double check_tolerance = 1e-3;  ///< of the largest value of a tensor
+  bool loop = false;              ///< the one-sample loop for every parameter: the reference, slow
+};
+
+/// How one parameter's importance is computed, for --verbose.
+struct Path {
+  std::string parameter;
+  std::string path;  ///< "linear", "convolution", ..., "loop", "unused"
+  std::string why;   ///< empty, or why not faster
+};
+
+/// Sums importance over samples: exact, one |gradient| a sample, at about the price of one batched pass.
+/// The result doesn't depend on the batches in which samples arrive (up to rounding, 1e-5), nor on threads.
+class Estimator {
+ public:
+  /// parameters: leaves of F's graph under their names; requires_grad is set on them.
+  Estimator(Forward forward, NamedTensors parameters, const EstimatorOptions& options = {});
+  ~Estimator();
+  Estimator(Estimator&&) noexcept;
+
+  /// Feeds a batch [n, ...]. Throws Error when F's output has another number of rows or isn't finite.
+  void add(const at::Tensor& x);
+  /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it).
+  NamedTensors sum();
+  int64_t count() const;
+  /// One row a parameter, in their order; complete after the first add().
+  std::vector<Path> paths() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mas

@@ -1,0 +1,12 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <map>
+#include <string>
+
+namespace mas {
+
+/// Tensors under their state_dict names, in sorted order, so that equal content gives equal bytes.
+using NamedTensors = std::map<std::string, at::Tensor>;
+
+}  // namespace mas
