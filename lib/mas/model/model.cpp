@@ -1,0 +1,215 @@
+#include "mas/model/model.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "mas/error.h"
+#include "mas/random.h"
+
+namespace mas {
+namespace {
+
+using nlohmann::json;
+
+const std::map<std::string, Scenario>& scenarios() {
+  static const std::map<std::string, Scenario> names{
+      {"task", Scenario::kTask}, {"domain", Scenario::kDomain}, {"class", Scenario::kClass}};
+  return names;
+}
+
+NamedTensors new_head(int64_t outputs, int64_t features, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  const double bound = 1 / std::sqrt(static_cast<double>(features));  // as torch.nn.Linear
+  NamedTensors head;
+  head["weight"] = at::empty({outputs, features}, at::kFloat).uniform_(-bound, bound, generator);
+  head["bias"] = at::empty({outputs}, at::kFloat).uniform_(-bound, bound, generator);
+  return head;
+}
+
+// Outputs for new classes go below the old ones, which stay as they are; their Ω is 0.
+at::Tensor append_rows(const at::Tensor& old, const at::Tensor& rows) { return at::cat({old.detach(), rows}); }
+
+}  // namespace
+
+Scenario parse_scenario(const std::string& text) {
+  const auto it = scenarios().find(text);
+  if (it == scenarios().end())
+    throw UsageError("--scenario", fmt::format("must be task, domain or class, got {}", text));
+  return it->second;
+}
+
+std::string to_string(Scenario scenario) {
+  for (const auto& [text, value] : scenarios()) {
+    if (value == scenario) return text;
+  }
+  return "";
+}
+
+json to_json(const TaskRecord& task) {
+  return {{"name", task.name},       {"data", task.data},
+          {"classes", task.classes}, {"scenario", to_string(task.scenario)},
+          {"options", task.options}, {"seed", task.seed}};
+}
+
+std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) {
+  std::vector<TaskRecord> records;
+  try {
+    for (const auto& object : tasks) {
+      TaskRecord task;
+      object.at("name").get_to(task.name);
+      object.at("data").get_to(task.data);
+      object.at("classes").get_to(task.classes);
+      task.scenario = parse_scenario(object.at("scenario").get<std::string>());
+      task.options = object.value("options", json::object());
+      object.at("seed").get_to(task.seed);
+      if (task.name.empty() || task.classes.empty()) throw Error(name, "/tasks has a task without name or classes");
+      for (const auto& other : records) {
+        if (other.name == task.name) throw Error(name, fmt::format("/tasks has two tasks named {}", task.name));
+      }
+      records.push_back(std::move(task));
+    }
+  } catch (const json::exception&) {
+    throw Error(name, "/tasks isn't a list of task records");
+  } catch (const UsageError&) {
+    throw Error(name, "/tasks names an unknown scenario");
+  }
+  return records;
+}
+
+Model::Model(const json& arch, uint64_t seed) : name_(arch.value("name", "model")), network_(arch, name_) {
+  network_.initialize(seed);
+  file.arch = arch;
+  file.weights = network_.parameters();
+  file.buffers = network_.buffers();
+}
+
+Model::Model(ModelFile source, const std::string& name)
+    : file(std::move(source)), name_(name), network_(file.arch, name) {
+  NamedTensors trunk = file.weights;
+  trunk.erase("head.weight");
+  trunk.erase("head.bias");
+  network_.load(trunk, file.buffers);
+  tasks_ = parse_tasks(file.tasks, name);
+  check_heads();
+}
+
+void Model::check_heads() const {
+  for (const auto& task : tasks_) {
+    if (task.scenario != tasks_.front().scenario) throw Error(name_, "its tasks are of different scenarios");
+    const auto head = head_parameters(task);
+    for (const char* local : {"weight", "bias"}) {
+      const auto it = head.find(local);
+      if (it == head.end()) throw Error(name_, fmt::format("the head of task {} has no {}", task.name, local));
+      Shape want{outputs(task)};
+      if (local == std::string("weight")) want.push_back(network_.feature_size());
+      if (it->second.sizes() != at::IntArrayRef(want)) {
+        throw Error(name_, fmt::format("the head's {} of task {}: shape [{}], but the architecture needs [{}]", local,
+                                       task.name, fmt::join(it->second.sizes(), ", "), fmt::join(want, ", ")));
+      }
+    }
+  }
+}
+
+std::vector<int64_t> Model::head_classes(const TaskRecord& task) const {
+  if (task.scenario != Scenario::kClass) return task.classes;
+  std::vector<int64_t> all;
+  for (const auto& known : tasks_) {
+    for (int64_t label : known.classes) {
+      if (std::find(all.begin(), all.end(), label) == all.end()) all.push_back(label);
+    }
+  }
+  return all;
+}
+
+int64_t Model::outputs(const TaskRecord& task) const { return static_cast<int64_t>(head_classes(task).size()); }
+
+void Model::add_task(const TaskRecord& task) {
+  for (const auto& known : tasks_) {
+    if (known.name == task.name) {
+      throw Error(name_,
+                  fmt::format("has learned a task named {} already; choose another name with --task", task.name));
+    }
+    if (known.scenario != task.scenario) {
+      throw Error(name_, fmt::format("its tasks are of scenario {}, not {}", to_string(known.scenario),
+                                     to_string(task.scenario)));
+    }
+    if (task.scenario == Scenario::kDomain && known.classes.size() != task.classes.size()) {
+      throw Error(name_,
+                  fmt::format("scenario domain needs the same outputs for each task: {} has {} classes, {} has {}",
+                              known.name, known.classes.size(), task.name, task.classes.size()));
+    }
+  }
+  if (task.name.empty() || task.name.find('/') != std::string::npos || task.name == "." || task.name == "..") {
+    throw UsageError("--task", fmt::format("\"{}\" can't name a task (empty or with a slash)", task.name));
+  }
+  const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
+  tasks_.push_back(task);
+  const int64_t rows = outputs(task) - (task.scenario == Scenario::kTask ? 0 : before);
+  if (rows > 0) {
+    const auto head = new_head(rows, network_.feature_size(), derive_seed(task.seed, "head/" + task.name));
+    const auto dtype = file.weights.empty() ? at::kFloat : file.weights.begin()->second.scalar_type();
+    for (const auto& [local, value] : head) {
+      if (task.scenario == Scenario::kTask) {
+        file.heads[task.name][local] = value.to(dtype);
+        continue;
+      }
+      auto& weight = file.weights["head." + local];
+      weight = before ? append_rows(weight, value.to(dtype)) : value.to(dtype);
+      for (auto* omega : {&file.importance.closed, &file.importance.sum}) {
+        const auto it = omega->find("head." + local);
+        if (it == omega->end()) continue;
+        it->second = append_rows(it->second, at::zeros(value.sizes(), it->second.options()));
+      }
+    }
+  }
+  file.tasks.push_back(to_json(task));
+}
+
+const TaskRecord& Model::task(const std::string& name) const {
+  for (const auto& task : tasks_) {
+    if (task.name == name) return task;
+  }
+  throw Error(name_, fmt::format("has no task named {}", name));
+}
+
+NamedTensors Model::head_parameters(const TaskRecord& task) const {
+  NamedTensors head;
+  if (task.scenario == Scenario::kTask) {
+    const auto it = file.heads.find(task.name);
+    return it == file.heads.end() ? head : it->second;
+  }
+  for (const char* local : {"weight", "bias"}) {
+    const auto it = file.weights.find(std::string("head.") + local);
+    if (it != file.weights.end()) head[local] = it->second;
+  }
+  return head;
+}
+
+NamedTensors Model::shared_parameters() const { return file.weights; }
+
+at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
+  const auto head = head_parameters(task);
+  const auto& weight = head.at("weight");
+  const auto features = network_.features(x.scalar_type() == weight.scalar_type() ? x : x.to(weight.scalar_type()));
+  return at::linear(features, weight, head.at("bias"));
+}
+
+at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task) const {
+  const auto classes = head_classes(task);
+  at::Tensor targets = at::empty_like(labels);
+  const auto* from = labels.data_ptr<int64_t>();
+  auto* to = targets.data_ptr<int64_t>();
+  for (int64_t i = 0; i < labels.numel(); i++) {
+    const auto it = std::find(classes.begin(), classes.end(), from[i]);
+    if (it == classes.end()) {
+      throw Error(task.data, fmt::format("label {} isn't among the classes of task {}", from[i], task.name));
+    }
+    to[i] = it - classes.begin();
+  }
+  return targets;
+}
+
+}  // namespace mas

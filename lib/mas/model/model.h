@@ -1,0 +1,78 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mas/data/dataset.h"
+#include "mas/io/model_file.h"
+#include "mas/model/network.h"
+
+namespace mas {
+
+/// What is known at test time (van de Ven & Tolias 2019; Hsu et al. 2018).
+enum class Scenario {
+  kTask,    ///< the task: a head for each
+  kDomain,  ///< one head with the same outputs for each task
+  kClass    ///< one head over all classes so far
+};
+Scenario parse_scenario(const std::string& text);  ///< throws UsageError
+std::string to_string(Scenario scenario);
+
+/// A task as /tasks records it.
+struct TaskRecord {
+  std::string name;
+  std::string data;              ///< the spec that it was trained on
+  std::vector<int64_t> classes;  ///< labels in the order of the head's outputs
+  Scenario scenario = Scenario::kTask;
+  nlohmann::json options;  ///< how it was trained
+  uint64_t seed = 0;
+};
+nlohmann::json to_json(const TaskRecord& task);
+/// `name` is the file, for messages.
+std::vector<TaskRecord> parse_tasks(const nlohmann::json& tasks, const std::string& name);
+
+/// A network with its heads, on top of a model file whose weights, buffers and heads are the network's own tensors:
+/// what training changes is what is written.
+///
+/// Scenario task: the head of a task lies in heads[task] ("weight", "bias"). Otherwise there is one, among the weights
+/// ("head.weight", "head.bias"), so that it has an importance like any parameter.
+class Model {
+ public:
+  /// A new network without a head.
+  Model(const nlohmann::json& arch, uint64_t seed);
+  /// Throws Error naming `name` where the weights, heads, tasks or Ω don't fit the architecture.
+  Model(ModelFile file, const std::string& name);
+
+  /// Adds a task and what it needs of heads (for the class scenario: outputs for classes that are new). Throws Error
+  /// for a name in use, another scenario than before, or (domain) another number of classes.
+  void add_task(const TaskRecord& task);
+  const std::vector<TaskRecord>& tasks() const { return tasks_; }
+  /// Throws Error where there is none of this name.
+  const TaskRecord& task(const std::string& name) const;
+
+  /// Outputs before any softmax for the samples x [n, *input]: [n, outputs(task)].
+  at::Tensor forward(const at::Tensor& x, const TaskRecord& task) const;
+  /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
+  at::Tensor targets(const at::Tensor& labels, const TaskRecord& task) const;
+  int64_t outputs(const TaskRecord& task) const;
+
+  /// Parameters that all tasks share (Ω is about these), and one task's own.
+  NamedTensors shared_parameters() const;
+  NamedTensors head_parameters(const TaskRecord& task) const;
+
+  void train(bool on) { network_.train(on); }
+  const Network& network() const { return network_; }
+  const std::string& name() const { return name_; }
+
+  ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
+
+ private:
+  std::vector<int64_t> head_classes(const TaskRecord& task) const;
+  void check_heads() const;
+
+  std::string name_;
+  Network network_;
+  std::vector<TaskRecord> tasks_;
+};
+
+}  // namespace mas
