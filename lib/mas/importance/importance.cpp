@@ -1,0 +1,134 @@
+#include "mas/importance/importance.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+NamedTensors mean(const ImportanceRecord& record) {
+  NamedTensors omega;
+  for (const auto& [name, sum] : record.sum) omega[name] = (sum / static_cast<double>(record.count)).to(at::kFloat);
+  return omega;
+}
+
+NamedTensors normalised(const NamedTensors& omega) {
+  double total = 0, elements = 0;
+  for (const auto& [name, value] : omega) {
+    total += value.to(at::kDouble).sum().item<double>();
+    elements += static_cast<double>(value.numel());
+  }
+  NamedTensors scaled;
+  for (const auto& [name, value] : omega) scaled[name] = total > 0 ? value * (elements / total) : value;
+  return scaled;
+}
+
+NamedTensors combine(const ImportanceRecord& record) {
+  if (record.sum.empty() || record.count == 0) return record.closed;
+  const Combine how = parse_combine(record.combine);
+  NamedTensors omega = mean(record);
+  if (how.kind == Combine::Kind::kNormalised) omega = normalised(omega);
+  for (auto& [name, value] : omega) {
+    const auto old = record.closed.find(name);
+    if (old == record.closed.end()) continue;
+    value = how.kind == Combine::Kind::kEma ? how.gamma * old->second + (1 - how.gamma) * value : old->second + value;
+  }
+  return omega;
+}
+
+}  // namespace
+
+Combine parse_combine(const std::string& text) {
+  if (text == "sum") return {};
+  if (text == "normalised") return {Combine::Kind::kNormalised, 0};
+  if (text.rfind("ema:", 0) == 0) {
+    size_t used = 0;
+    double gamma = -1;
+    try {
+      gamma = std::stod(text.substr(4), &used);
+    } catch (const std::exception&) {
+    }
+    if (gamma >= 0 && gamma < 1 && used == text.size() - 4) return {Combine::Kind::kEma, gamma};
+    throw UsageError("--combine", fmt::format("ema needs a number from 0 to below 1, such as ema:0.5, got {}", text));
+  }
+  throw UsageError("--combine", fmt::format("must be sum, ema:G or normalised, got {}", text));
+}
+
+NamedTensors total_importance(const ImportanceRecord& record) { return combine(record); }
+
+void begin_feed(ImportanceRecord& record, int64_t tasks, const std::string& method, const std::string& estimator,
+                const std::string& combine_text, const std::string& name) {
+  const bool running = !record.sum.empty() && record.tasks == tasks;
+  if (running && (record.method != method || record.estimator != estimator)) {
+    throw Error(name, fmt::format("holds samples of method {}, estimator {}; feed the same, or start anew with --reset",
+                                  record.method, record.estimator));
+  }
+  record.combine = combine_text;
+  if (!running) {
+    const bool fed = record.count > 0;
+    record.closed = combine(record);
+    if (fed) record.closed_tasks++;
+    record.sum.clear();
+    record.count = 0;
+  }
+  record.tasks = tasks;
+  record.method = method;
+  record.estimator = estimator;
+}
+
+void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count) {
+  for (const auto& [name, sum] : sums) {
+    auto& own = record.sum[name];
+    own = own.defined() ? own + sum : sum.clone();
+  }
+  record.count += count;
+}
+
+void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& name) {
+  if (other.sum.empty()) throw Error(name, "has no importance of a running task to merge");
+  if (record.sum.empty() && record.closed.empty()) {
+    record = other;
+    return;
+  }
+  const auto differs = [&](const std::string& what, const std::string& theirs, const std::string& ours) {
+    if (theirs != ours) throw Error(name, fmt::format("{} {}, but the model to merge into has {}", what, theirs, ours));
+  };
+  if (!record.sum.empty()) {
+    differs("method", other.method, record.method);
+    differs("estimator", other.estimator, record.estimator);
+  }
+  differs("importance after", fmt::format("{} tasks", other.tasks), fmt::format("{} tasks", record.tasks));
+  if (!record.sum.empty()) check_importance(other, record.sum, name);
+  for (const auto& [tensor, value] : other.closed) {
+    const auto own = record.closed.find(tensor);
+    if (own == record.closed.end() || !own->second.equal(value)) {
+      throw Error(name, fmt::format("importance/closed/{} differs: not a shard of the same run", tensor));
+    }
+  }
+  record.method = other.method;
+  record.estimator = other.estimator;
+  feed(record, other.sum, other.count);
+}
+
+void check_importance(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
+  for (const auto* omega : {&record.closed, &record.sum}) {
+    if (omega->empty()) continue;
+    const std::string group = omega == &record.closed ? "importance/closed/" : "importance/sum/";
+    for (const auto& [tensor, value] : *omega) {
+      const auto it = parameters.find(tensor);
+      if (it == parameters.end()) throw Error(name, fmt::format("{}{}: no such parameter", group, tensor));
+      if (it->second.sizes() != value.sizes()) {
+        throw Error(name, fmt::format("{}{}: shape [{}], but the parameter has [{}]", group, tensor,
+                                      fmt::join(value.sizes(), ", "), fmt::join(it->second.sizes(), ", ")));
+      }
+    }
+    for (const auto& [tensor, value] : parameters) {
+      if (!omega->count(tensor)) throw Error(name, fmt::format("{}{} is missing", group, tensor));
+    }
+  }
+}
+
+}  // namespace mas
