@@ -1,0 +1,45 @@
+#pragma once
+#include <string>
+
+#include "mas/tensors.h"
+#include "mas/training/penalty.h"
+
+namespace mas {
+
+struct OptimizerOptions {
+  enum class Kind { kSgd, kAdam } kind = Kind::kAdam;
+  double lr = 1e-3;
+  double momentum = 0;                            ///< of SGD
+  double weight_decay = 0;                        ///< L2, added to the gradient as in torch.optim
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of Adam (Kingma & Ba 2015)
+};
+OptimizerOptions::Kind parse_optimizer(const std::string& text);  ///< throws UsageError
+
+/// torch.optim's SGD and Adam with the penalty's step in the same pass over memory: a step with the penalty reads two
+/// streams more (Ω and θ*) instead of making temporaries. Gradients are consumed: undefined after the step.
+class Optimizer {
+ public:
+  /// parameters: leaves on the CPU, float32 contiguous. The penalty's tensors must outlive the optimiser.
+  Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty);
+
+  void step();
+  void set_lr(double lr) { options_.lr = lr; }
+
+  /// For checkpoints: "momentum/NAME", or "mean/NAME" and "square/NAME"; and the number of steps.
+  NamedTensors state() const;
+  int64_t steps() const { return steps_; }
+  /// Continues from a state() exactly; throws Error naming `name` where it doesn't fit.
+  void restore(const NamedTensors& state, int64_t steps, const std::string& name);
+
+ private:
+  struct Slot {
+    at::Tensor parameter, first, second, omega, anchor;  // undefined where not needed
+  };
+  std::map<std::string, Slot> slots_;
+  OptimizerOptions options_;
+  double lambda_;
+  PenaltyStep penalty_step_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace mas

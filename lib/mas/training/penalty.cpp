@@ -1,0 +1,45 @@
+#include "mas/training/penalty.h"
+
+#include <fmt/format.h>
+
+#include "mas/error.h"
+
+namespace mas {
+
+PenaltyStep parse_penalty_step(const std::string& text) {
+  if (text == "gradient") return PenaltyStep::kGradient;
+  if (text == "proximal") return PenaltyStep::kProximal;
+  throw UsageError("--penalty-step", fmt::format("must be gradient or proximal, got {}", text));
+}
+
+double penalty_value(const Penalty& penalty, const NamedTensors& parameters) {
+  if (!penalty.active()) return 0;
+  at::NoGradGuard no_grad;
+  double value = 0;
+  for (const auto& [name, omega] : penalty.omega) {
+    const auto distance = parameters.at(name).detach() - penalty.anchor.at(name);
+    value += (omega * distance.square()).sum(at::kDouble).item<double>();
+  }
+  return penalty.lambda * value;
+}
+
+LargestOmega largest_omega(const NamedTensors& omega) {
+  LargestOmega largest;
+  for (const auto& [name, value] : omega) {
+    const double most = value.numel() ? value.max().item<double>() : 0;
+    if (most > largest.value) largest = {most, name};
+  }
+  return largest;
+}
+
+void check_stable(const Penalty& penalty, double lr, double momentum) {
+  if (!penalty.active() || penalty.step != PenaltyStep::kGradient) return;
+  const auto largest = largest_omega(penalty.omega);
+  const double stiffness = 2 * penalty.lambda * lr * largest.value, bound = 2 * (1 + momentum);
+  if (stiffness <= bound) return;
+  throw Error("--lambda", fmt::format("training would diverge: 2*lambda*lr*omega = {:.3g} in {} is above {:.3g}; use "
+                                      "--penalty-step proximal, or --lambda below {:.3g}",
+                                      stiffness, largest.parameter, bound, penalty.lambda * bound / stiffness));
+}
+
+}  // namespace mas

@@ -1,0 +1,39 @@
+#pragma once
+#include <string>
+
+#include "mas/tensors.h"
+
+namespace mas {
+
+/// How the penalty λ Σ Ω (θ − θ*)² (Aljundi et al., eq. 4) enters a step.
+enum class PenaltyStep {
+  kGradient,  ///< its gradient 2λΩ(θ − θ*) is added to the loss's
+  kProximal  ///< after the optimiser's own step: θ ← (θ + 2λ·lr·Ω·θ*) / (1 + 2λ·lr·Ω), stable for every λ
+};
+PenaltyStep parse_penalty_step(const std::string& text);  ///< throws UsageError
+
+struct Penalty {
+  double lambda = 0;
+  PenaltyStep step = PenaltyStep::kGradient;
+  NamedTensors omega;   ///< float32, not negative; parameters without an entry are free
+  NamedTensors anchor;  ///< θ*, for each entry of omega
+
+  bool active() const { return lambda > 0 && !omega.empty(); }
+};
+
+/// λ Σ Ω (θ − θ*)², in double.
+double penalty_value(const Penalty& penalty, const NamedTensors& parameters);
+
+/// The largest Ω and where it lies.
+struct LargestOmega {
+  double value = 0;
+  std::string parameter;
+};
+LargestOmega largest_omega(const NamedTensors& omega);
+
+/// SGD with the gradient step multiplies the distance to the anchor by 1 − 2λ·lr·Ω each step (with momentum μ it grows
+/// from 2λ·lr·Ω = 2(1 + μ) on). Throws Error naming the parameter, the bound and what to do where training would
+/// diverge.
+void check_stable(const Penalty& penalty, double lr, double momentum);
+
+}  // namespace mas

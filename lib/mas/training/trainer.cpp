@@ -1,0 +1,243 @@
+#include "mas/training/trainer.h"
+
+#include <ATen/Context.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "mas/data/loader.h"
+#include "mas/error.h"
+#include "mas/importance/importance.h"
+#include "mas/model/accuracy.h"
+#include "mas/random.h"
+#include "mas/training/checkpoint.h"
+
+namespace mas {
+namespace {
+
+using nlohmann::json;
+
+// What this task's training changes: the shared parameters, and its head where it has one of its own.
+NamedTensors trainable(const Model& model, const TaskRecord& task) {
+  NamedTensors parameters = model.shared_parameters();
+  if (task.scenario == Scenario::kTask) {
+    for (const auto& [local, value] : model.head_parameters(task)) {
+      parameters[fmt::format("heads/{}/{}", task.name, local)] = value;
+    }
+  }
+  return parameters;
+}
+
+NamedTensors snapshot(const NamedTensors& tensors, NamedTensors into = {}) {
+  for (const auto& [name, value] : tensors) into[name] = value.detach().clone();
+  return into;
+}
+
+struct Rows {
+  std::vector<int64_t> training, validation;  // each in the order of the data
+};
+
+Rows split_rows(int64_t size, double share, uint64_t seed, const std::string& spec) {
+  std::vector<int64_t> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  Rows rows;
+  const auto held_out = static_cast<int64_t>(std::llround(share * static_cast<double>(size)));
+  if (share > 0 && (held_out < 1 || held_out >= size)) {
+    throw Error(spec, fmt::format("{} samples can't be split with --validation {}", size, share));
+  }
+  for (int64_t i = 0; i < held_out; i++) {
+    const auto j = i + static_cast<int64_t>(derive_seed(seed, std::to_string(i)) % static_cast<uint64_t>(size - i));
+    std::swap(order[i], order[j]);
+  }
+  rows.validation.assign(order.begin(), order.begin() + held_out);
+  rows.training.assign(order.begin() + held_out, order.end());
+  std::sort(rows.validation.begin(), rows.validation.end());
+  std::sort(rows.training.begin(), rows.training.end());
+  return rows;
+}
+
+void check_finite(const NamedTensors& parameters, int64_t epoch, const std::string& name) {
+  for (const auto& [parameter, value] : parameters) {
+    if (at::isfinite(value.detach()).all().item<bool>()) continue;
+    throw Error(name, fmt::format("{} is no longer finite after epoch {}; try a smaller --lr or --lambda, or "
+                                  "--penalty-step proximal",
+                                  parameter, epoch));
+  }
+}
+
+class Run {
+ public:
+  Run(Model& model, Dataset& data, const TrainOptions& options, const TrainCallbacks& callbacks)
+      : model_(model),
+        data_(data),
+        options_(options),
+        callbacks_(callbacks),
+        task_(model.tasks().back()),
+        schedule_(parse_schedule(options.schedule)),
+        parameters_(trainable(model, task_)),
+        rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
+                         task_.data)) {
+    if (has_state(model.file)) {
+      state_ = restore_state(model.file, model.name());
+    } else {
+      state_.anchor = model.file.importance.empty() ? NamedTensors{} : snapshot(model.shared_parameters());
+    }
+    penalty_.lambda = options.lambda;
+    penalty_.step = options.penalty_step;
+    penalty_.omega = total_importance(model.file.importance);
+    penalty_.anchor = state_.anchor;
+    if (options.optimizer.kind == OptimizerOptions::Kind::kSgd) {
+      check_stable(penalty_, options.optimizer.lr, options.optimizer.momentum);
+    }
+    for (auto& [name, value] : parameters_) value.set_requires_grad(true);
+    optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_);
+    if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
+  }
+
+  ~Run() {
+    for (auto& [name, value] : parameters_) value.set_requires_grad(false);
+    model_.train(false);
+  }
+
+  void operator()(const std::string& checkpoint) {
+    while (state_.epoch < options_.epochs && !out_of_patience()) {
+      EpochReport report = epoch();
+      if (callbacks_.epoch) callbacks_.epoch(report);
+      if (checkpoint.empty()) continue;
+      store_state(model_.file, state_, *optimizer_);
+      write_model(model_.file, checkpoint);
+    }
+    remove_state(model_.file);
+    if (state_.best.empty()) return;
+    at::NoGradGuard no_grad;
+    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
+      for (auto& [name, value] : *tensors) value.copy_(state_.best.at(name));
+    }
+  }
+
+ private:
+  bool out_of_patience() const {
+    return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
+  }
+
+  EpochReport epoch() {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto seed = derive_seed(task_.seed, fmt::format("epoch/{}/{}", task_.name, state_.epoch));
+    at::manual_seed(seed);
+    optimizer_->set_lr(options_.optimizer.lr * schedule_.scale(state_.epoch, options_.epochs));
+    LoaderOptions order;
+    order.batch_size = options_.batch_size;
+    order.shuffle = true;
+    order.seed = seed;
+    Loader loader(data_, rows_.training, order);
+    model_.train(true);
+    double loss_sum = 0;
+    int64_t right = 0, seen = 0;
+    for (Batch batch; loader.next(batch);) {
+      const auto n = batch.images.size(0);
+      const auto targets = model_.targets(batch.labels, task_);
+      const auto outputs = model_.forward(batch.images, task_);
+      const auto loss = at::cross_entropy_loss(outputs, targets);
+      const auto value = loss.item<double>();
+      if (!std::isfinite(value)) {
+        throw Error(model_.name(), fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or "
+                                               "--lambda, or --penalty-step proximal",
+                                               value, state_.epoch + 1, seen));
+      }
+      loss.backward();
+      optimizer_->step();
+      loss_sum += value * static_cast<double>(n);
+      right += count_right(outputs.detach(), targets);
+      seen += n;
+      if (callbacks_.progress) {
+        const auto size = static_cast<int64_t>(rows_.training.size());
+        callbacks_.progress(state_.epoch * size + seen, options_.epochs * size);
+      }
+    }
+    model_.train(false);
+    state_.epoch++;
+    check_finite(parameters_, state_.epoch, model_.name());
+    EpochReport report;
+    report.epoch = state_.epoch;
+    report.epochs = options_.epochs;
+    report.loss = loss_sum / static_cast<double>(seen);
+    report.accuracy = static_cast<double>(right) / static_cast<double>(seen);
+    report.penalty = penalty_value(penalty_, parameters_);
+    if (!rows_.validation.empty()) {
+      report.validation = measure_accuracy(model_, task_, data_, rows_.validation).fraction();
+      if (options_.patience > 0 && *report.validation > state_.best_accuracy) {
+        state_.best_accuracy = *report.validation;
+        state_.best_epoch = state_.epoch;
+        state_.best = snapshot(model_.file.buffers, snapshot(parameters_));
+      }
+    }
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return report;
+  }
+
+  Model& model_;
+  Dataset& data_;
+  const TrainOptions& options_;
+  const TrainCallbacks& callbacks_;
+  const TaskRecord task_;
+  Schedule schedule_;
+  NamedTensors parameters_;
+  Rows rows_;
+  TrainState state_;
+  Penalty penalty_;
+  std::unique_ptr<Optimizer> optimizer_;
+};
+
+}  // namespace
+
+json to_json(const TrainOptions& o) {
+  return {{"epochs", o.epochs},
+          {"batch", o.batch_size},
+          {"optimizer", o.optimizer.kind == OptimizerOptions::Kind::kAdam ? "adam" : "sgd"},
+          {"lr", o.optimizer.lr},
+          {"momentum", o.optimizer.momentum},
+          {"weight_decay", o.optimizer.weight_decay},
+          {"schedule", o.schedule},
+          {"lambda", o.lambda},
+          {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
+          {"validation", o.validation},
+          {"patience", o.patience}};
+}
+
+TrainOptions parse_train_options(const json& object, const std::string& name) {
+  TrainOptions o;
+  try {
+    object.at("epochs").get_to(o.epochs);
+    object.at("batch").get_to(o.batch_size);
+    o.optimizer.kind = parse_optimizer(object.at("optimizer").get<std::string>());
+    object.at("lr").get_to(o.optimizer.lr);
+    object.at("momentum").get_to(o.optimizer.momentum);
+    object.at("weight_decay").get_to(o.optimizer.weight_decay);
+    object.at("schedule").get_to(o.schedule);
+    object.at("lambda").get_to(o.lambda);
+    o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
+    object.at("validation").get_to(o.validation);
+    object.at("patience").get_to(o.patience);
+    parse_schedule(o.schedule);
+  } catch (const json::exception&) {
+    throw Error(name, "/tasks lacks the options of a training");
+  } catch (const UsageError& error) {
+    throw Error(name, fmt::format("/tasks: {}", error.what()));
+  }
+  if (o.epochs < 1 || o.batch_size < 1) throw Error(name, "/tasks has impossible training options");
+  return o;
+}
+
+void train(Model& model, Dataset& data, const TrainOptions& options, const std::string& checkpoint,
+           const TrainCallbacks& callbacks) {
+  if (model.tasks().empty()) throw Error(model.name(), "has no task to train");
+  check_input(model, data, model.tasks().back().data);
+  check_importance(model.file.importance, model.shared_parameters(), model.name());
+  Run run(model, data, options, callbacks);
+  run(checkpoint);
+}
+
+}  // namespace mas
