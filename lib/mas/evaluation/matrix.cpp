@@ -1,0 +1,125 @@
+#include "mas/evaluation/matrix.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mas {
+namespace {
+
+using Cell = std::optional<double>;
+
+// The last row of a model that had learned `count` tasks.
+const std::vector<Cell>* row_after(const AccuracyMatrix& matrix, int64_t count) {
+  for (size_t i = matrix.models.size(); i-- > 0;) {
+    if (matrix.learned[i] == count) return &matrix.accuracy[i];
+  }
+  return nullptr;
+}
+
+Cell cell_after(const AccuracyMatrix& matrix, int64_t count, size_t task) {
+  const auto* row = row_after(matrix, count);
+  return row ? (*row)[task] : Cell{};
+}
+
+// The mean where every term is there and there is one.
+Cell mean(const std::vector<Cell>& terms) {
+  double sum = 0;
+  for (const auto& term : terms) {
+    if (!term) return {};
+    sum += *term;
+  }
+  return terms.empty() ? Cell{} : sum / static_cast<double>(terms.size());
+}
+
+Cell difference(const Cell& a, const Cell& b) {
+  if (!a || !b) return {};
+  return *a - *b;
+}
+
+nlohmann::json to_value(const Cell& cell) { return cell ? nlohmann::json(*cell) : nlohmann::json(nullptr); }
+
+nlohmann::json to_values(const std::vector<Cell>& cells) {
+  auto values = nlohmann::json::array();
+  for (const auto& cell : cells) values.push_back(to_value(cell));
+  return values;
+}
+
+}  // namespace
+
+const std::map<std::string, std::string>& measure_definitions() {
+  static const std::map<std::string, std::string> definitions{
+      {"acc", "mean over tasks j of R[T][j]"},
+      {"bwt", "mean over j < T of R[T][j] - R[j][j] (Lopez-Paz & Ranzato 2017, eq. 3)"},
+      {"fwt", "mean over j > 1 of R[j-1][j] - b[j], b: an untrained network (Lopez-Paz & Ranzato 2017, eq. 4)"},
+      {"forgetting", "mean over j < T of max over l < T of R[l][j], minus R[T][j] (Chaudhry et al. 2018)"},
+      {"drop", "R[j][j] - R[T][j] of each task j"},
+  };
+  return definitions;
+}
+
+Measures measure(const AccuracyMatrix& matrix) {
+  Measures measures;
+  if (matrix.accuracy.empty()) return measures;
+  const size_t tasks = matrix.tasks.size();
+  const auto& last = matrix.accuracy.back();
+  measures.acc = mean(last);
+  std::vector<Cell> kept, gained, forgotten;
+  for (size_t j = 0; j < tasks; j++) {
+    const auto learned = static_cast<int64_t>(j) + 1;
+    measures.drop.push_back(difference(cell_after(matrix, learned, j), last[j]));
+    if (j > 0) {
+      const Cell untrained = j < matrix.untrained.size() ? matrix.untrained[j] : Cell{};
+      gained.push_back(difference(cell_after(matrix, learned - 1, j), untrained));
+    }
+    if (j + 1 == tasks) continue;
+    kept.push_back(difference(last[j], cell_after(matrix, learned, j)));
+    Cell best;
+    for (size_t l = 1; l < tasks; l++) {
+      const Cell cell = cell_after(matrix, static_cast<int64_t>(l), j);
+      if (cell && (!best || *cell > *best)) best = cell;
+    }
+    forgotten.push_back(difference(best, last[j]));
+  }
+  measures.bwt = mean(kept);
+  measures.fwt = mean(gained);
+  measures.forgetting = mean(forgotten);
+  if (measures.bwt) measures.mean_drop = -*measures.bwt;
+  return measures;
+}
+
+nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
+  auto accuracy = nlohmann::json::array();
+  for (const auto& row : matrix.accuracy) accuracy.push_back(to_values(row));
+  return {{"schema", "mas-eval/1"},
+          {"tasks", matrix.tasks},
+          {"models", matrix.models},
+          {"learned", matrix.learned},
+          {"accuracy", accuracy},
+          {"acc", to_value(measures.acc)},
+          {"bwt", to_value(measures.bwt)},
+          {"fwt", to_value(measures.fwt)},
+          {"forgetting", to_value(measures.forgetting)},
+          {"drop", to_values(measures.drop)},
+          {"definitions", measure_definitions()}};
+}
+
+std::string to_csv(const AccuracyMatrix& matrix) {
+  const auto quoted = [](const std::string& text) {
+    if (text.find_first_of(",\"\n") == std::string::npos) return text;
+    std::string out = "\"";
+    for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return out + "\"";
+  };
+  std::string csv = "model";
+  for (const auto& task : matrix.tasks) csv += "," + quoted(task);
+  csv += '\n';
+  for (size_t i = 0; i < matrix.models.size(); i++) {
+    csv += quoted(matrix.models[i]);
+    for (const auto& cell : matrix.accuracy[i]) csv += cell ? fmt::format(",{:.6f}", *cell) : ",";
+    csv += '\n';
+  }
+  return csv;
+}
+
+}  // namespace mas

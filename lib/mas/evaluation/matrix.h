@@ -1,0 +1,40 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace mas {
+
+/// Accuracies R[i][j], fractions: of model i on task j. A cell is empty where it was not or cannot be measured.
+struct AccuracyMatrix {
+  std::vector<std::string> tasks;   ///< columns, in the order of learning
+  std::vector<std::string> models;  ///< rows: what each is called
+  /// How many tasks each row's model had learned: row i of the formulas is the one after i tasks.
+  std::vector<int64_t> learned;
+  std::vector<std::vector<std::optional<double>>> accuracy;
+  /// b_j of FWT: an untrained network's accuracy on task j; empty where it wasn't measured.
+  std::vector<std::optional<double>> untrained;
+};
+
+/// The measures of continual learning; each empty where the matrix lacks a cell that its formula needs.
+struct Measures {
+  std::optional<double> acc, bwt, fwt, forgetting;
+  std::vector<std::optional<double>> drop;  ///< a task each: R[j][j] − R[T][j]
+  std::optional<double> mean_drop;          ///< over the tasks before the last
+};
+
+/// The last row stands for R[T]; rows of fewer tasks give R[j].
+Measures measure(const AccuracyMatrix& matrix);
+
+/// Name of a measure -> its formula, as printed and as in the JSON object.
+const std::map<std::string, std::string>& measure_definitions();
+
+/// The object of `mas-eval --json` (man page mas-eval, JSON).
+nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures);
+/// A header and a line a model; fractions with six digits, empty where there is no value.
+std::string to_csv(const AccuracyMatrix& matrix);
+
+}  // namespace mas

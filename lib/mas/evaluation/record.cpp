@@ -1,0 +1,60 @@
+#include "mas/evaluation/record.h"
+
+#include <fmt/format.h>
+
+#include "mas/error.h"
+
+namespace mas {
+
+std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOptions& options) {
+  DataSpec spec = DataSpec::parse(task.data);
+  spec.split = Split::kTest;
+  spec.limit.reset();  // a limit is for the samples that are learned
+  return open_dataset(spec, options);
+}
+
+std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
+  const auto head = model.head_parameters(task);
+  if (head.empty() || head.at("bias").size(0) < model.outputs(task)) return {};
+  const auto data = open_test_data(task, options);
+  check_input(model, *data, task.data);
+  return measure_accuracy(model, task, *data).fraction();
+}
+
+void record_result(ModelFile& file, int64_t learned, const std::string& task, double accuracy) {
+  for (auto& row : file.results) {
+    if (row.is_object() && row.value("learned", int64_t{-1}) == learned) {
+      row["accuracy"][task] = accuracy;
+      return;
+    }
+  }
+  file.results.push_back({{"learned", learned}, {"accuracy", {{task, accuracy}}}});
+}
+
+AccuracyMatrix recorded_matrix(const Model& model) {
+  AccuracyMatrix matrix;
+  for (const auto& task : model.tasks()) matrix.tasks.push_back(task.name);
+  try {
+    for (const auto& row : model.file.results) {
+      const auto learned = row.at("learned").get<int64_t>();
+      if (learned < 1 || learned > static_cast<int64_t>(matrix.tasks.size())) {
+        throw Error(model.name(),
+                    fmt::format("/results has a row after {} tasks, but there are {}", learned, matrix.tasks.size()));
+      }
+      std::vector<std::optional<double>> cells;
+      for (const auto& task : matrix.tasks) {
+        const auto& accuracy = row.at("accuracy");
+        cells.push_back(accuracy.contains(task) ? std::optional<double>(accuracy.at(task).get<double>())
+                                                : std::nullopt);
+      }
+      matrix.learned.push_back(learned);
+      matrix.models.push_back("after " + matrix.tasks[static_cast<size_t>(learned) - 1]);
+      matrix.accuracy.push_back(std::move(cells));
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw Error(model.name(), "/results isn't a list of evaluations");
+  }
+  return matrix;
+}
+
+}  // namespace mas
