@@ -9,7 +9,8 @@ namespace mas {
 
 enum class Split { kAll, kTrain, kTest };
 
-/// A data spec: PATH-OR-NAME[,key=value...], e.g. "mnist,classes=0-4,limit=1000" (man page mas.7, DATA).
+/// A data spec: PATH-OR-NAME[,key=value...], e.g. "mnist,classes=0-4,limit=1000" (man page mas.7, DATA). In a path or
+/// value `\,` stands for a comma and `\\` for a backslash; any other backslash is itself.
 struct DataSpec {
   std::string source;                               ///< a path, or a name such as "mnist" or "glyphs"
   std::vector<int64_t> classes;                     ///< labels to keep, in this order; empty: all
@@ -29,6 +30,14 @@ struct DataSpec {
   static DataSpec parse(const std::string& text);
   /// The canonical text: parse(str()) equals *this.
   std::string str() const;
+
+  bool operator==(const DataSpec& other) const;
+  bool operator!=(const DataSpec& other) const { return !(*this == other); }
 };
+
+/// Parses "0-4" or "0-1;5" as in classes=. Throws UsageError naming `key`.
+std::vector<int64_t> parse_classes(const std::string& key, const std::string& text);
+/// The text of a list of classes: "0-4;7"; parse_classes() gives the same list, order kept.
+std::string format_classes(const std::vector<int64_t>& classes);
 
 }  // namespace mas

@@ -1,0 +1,263 @@
+#include "mas/data/spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "mas/data/formats.h"
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+constexpr int64_t kMaxClass = INT32_MAX;
+constexpr size_t kMaxClasses = 1 << 20;
+constexpr int64_t kMaxSide = 1 << 15;
+
+[[noreturn]] void refuse(const std::string& key, const std::string& value, const std::string& cause) {
+  throw UsageError(key + "=" + value, cause);
+}
+
+template <typename T>
+bool parse_whole(const std::string& text, T& value) {
+  const char* end = text.data() + text.size();
+  auto [stop, code] = std::from_chars(text.data(), end, value);
+  return code == std::errc() && stop == end && text[0] != '+';
+}
+
+int64_t whole(const std::string& key, const std::string& value, int64_t low, int64_t high) {
+  int64_t number = 0;
+  if (!parse_whole(value, number) || number < low || number > high)
+    refuse(key, value, fmt::format("must be a whole number from {} to {}", low, high));
+  return number;
+}
+
+uint64_t seed(const std::string& key, const std::string& value) {
+  uint64_t number = 0;
+  if (!parse_whole(value, number)) refuse(key, value, "must be a whole number from 0 to 18446744073709551615");
+  return number;
+}
+
+bool parse_finite(const std::string& text, double& value) {
+  const char* end = text.data() + text.size();
+  auto [stop, code] = std::from_chars(text.data(), end, value);
+  return code == std::errc() && stop == end && std::isfinite(value);
+}
+
+std::vector<std::string> cut(const std::string& text, char separator) {
+  std::vector<std::string> parts(1);
+  for (char c : text) {
+    if (c == separator)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+// Fields between commas; "\," and "\\" are a comma and a backslash that belong to the field.
+std::vector<std::string> fields(const std::string& text) {
+  std::vector<std::string> parts(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\'))
+      parts.back() += text[++i];
+    else if (text[i] == ',')
+      parts.emplace_back();
+    else
+      parts.back() += text[i];
+  }
+  return parts;
+}
+
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (char c : text) {
+    if (c == ',' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+void parse_split(DataSpec& spec, const std::string& value) {
+  std::string share = value;
+  spec.split = Split::kTrain;
+  if (value == "train") return;
+  if (value == "test") {
+    spec.split = Split::kTest;
+    return;
+  }
+  if (value.rfind("train:", 0) == 0) share = value.substr(6);
+  if (value.rfind("test:", 0) == 0) {
+    share = value.substr(5);
+    spec.split = Split::kTest;
+  }
+  double fraction = 0;
+  if (!parse_finite(share, fraction) || fraction <= 0 || fraction >= 1)
+    refuse("split", value, "must be train, test, or the training share between 0 and 1 as 0.8, train:0.8 or test:0.8");
+  spec.fraction = fraction;
+}
+
+std::pair<int64_t, int64_t> parse_size(const std::string& value) {
+  const auto sides = cut(value, 'x');
+  int64_t height = 0, width = 0;
+  if (sides.size() != 2 || !parse_whole(sides[0], height) || !parse_whole(sides[1], width) || height < 1 || width < 1 ||
+      height > kMaxSide || width > kMaxSide)
+    refuse("size", value, fmt::format("must be HEIGHTxWIDTH, each from 1 to {}", kMaxSide));
+  return {height, width};
+}
+
+std::string check_normalize(const std::string& value) {
+  if (value == "auto") return value;
+  for (const auto& pair : cut(value, ';')) {
+    const auto numbers = cut(pair, ':');
+    double mean = 0, deviation = 0;
+    if (numbers.size() != 2 || !parse_finite(numbers[0], mean) || !parse_finite(numbers[1], deviation) ||
+        std::fabs(mean) > 1e30 || deviation < 1e-30 || deviation > 1e30)
+      refuse("normalize", value,
+             "must be auto or MEAN:STD with STD above 0, one pair or one a channel separated by ';'");
+  }
+  return value;
+}
+
+using Setter = void (*)(DataSpec&, const std::string&);
+const std::pair<const char*, Setter> kKeys[] = {
+    {"classes", [](DataSpec& s, const std::string& v) { s.classes = parse_classes("classes", v); }},
+    {"split", parse_split},
+    {"limit", [](DataSpec& s, const std::string& v) { s.limit = whole("limit", v, 1, INT64_MAX); }},
+    {"size", [](DataSpec& s, const std::string& v) { s.size = parse_size(v); }},
+    {"pad", [](DataSpec& s, const std::string& v) { s.pad = whole("pad", v, 0, kMaxSide); }},
+    {"permute", [](DataSpec& s, const std::string& v) { s.permute = seed("permute", v); }},
+    {"rotate",
+     [](DataSpec& s, const std::string& v) {
+       if (!parse_finite(v, s.rotate) || std::fabs(s.rotate) > 360) refuse("rotate", v, "must be degrees, -360 to 360");
+     }},
+    {"normalize", [](DataSpec& s, const std::string& v) { s.normalize = check_normalize(v); }},
+    {"labels",
+     [](DataSpec& s, const std::string& v) {
+       if (v.empty()) refuse("labels", v, "must be a file, or first, last or none");
+       s.labels = v;
+     }},
+    {"seed", [](DataSpec& s, const std::string& v) { s.seed = seed("seed", v); }},
+};
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string nearest(const std::string& key, const std::vector<std::string>& keys) {
+  return *std::min_element(keys.begin(), keys.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(key, a) < edit_distance(key, b);
+  });
+}
+
+void set_key(DataSpec& spec, const std::string& key, const std::string& value) {
+  for (const auto& [name, setter] : kKeys)
+    if (key == name) return setter(spec, value);
+  const Generator* generator = find_generator(spec.source);
+  if (generator && std::count(generator->keys.begin(), generator->keys.end(), key)) {
+    generator->check(key, value);
+    spec.generator.emplace_back(key, value);
+    return;
+  }
+  std::vector<std::string> keys;
+  for (const auto& entry : kKeys) keys.push_back(entry.first);
+  if (generator) keys.insert(keys.end(), generator->keys.begin(), generator->keys.end());
+  for (const auto& other : generators())
+    if (std::count(other.keys.begin(), other.keys.end(), key))
+      refuse(key, value, fmt::format("only the generator {} has this key, not {}", other.name, spec.source));
+  refuse(key, value, fmt::format("no such key, did you mean {}", nearest(key, keys)));
+}
+
+}  // namespace
+
+std::vector<int64_t> parse_classes(const std::string& key, const std::string& text) {
+  std::vector<int64_t> classes;
+  std::set<int64_t> seen;
+  for (const auto& part : cut(text, ';')) {
+    const auto ends = cut(part, '-');
+    int64_t first = 0, last = 0;
+    if (ends.size() > 2 || !parse_whole(ends[0], first) || !parse_whole(ends.back(), last) || first > last ||
+        last > kMaxClass)
+      refuse(key, text, "must be labels such as 0-4 or 0-1;5");
+    if (static_cast<size_t>(last - first) >= kMaxClasses - classes.size()) refuse(key, text, "too many classes");
+    for (int64_t label = first; label <= last; ++label) {
+      if (!seen.insert(label).second) refuse(key, text, fmt::format("class {} is given twice", label));
+      classes.push_back(label);
+    }
+  }
+  return classes;
+}
+
+std::string format_classes(const std::vector<int64_t>& classes) {
+  std::string text;
+  for (size_t i = 0; i < classes.size();) {
+    size_t end = i + 1;
+    while (end < classes.size() && classes[end] == classes[end - 1] + 1) ++end;
+    if (!text.empty()) text += ';';
+    text += end - i > 1 ? fmt::format("{}-{}", classes[i], classes[end - 1]) : fmt::format("{}", classes[i]);
+    i = end;
+  }
+  return text;
+}
+
+DataSpec DataSpec::parse(const std::string& text) {
+  const auto parts = fields(text);
+  DataSpec spec;
+  spec.source = parts[0];
+  if (spec.source.empty()) throw UsageError("data spec '" + text + "'", "must begin with a path or a name");
+  std::set<std::string> seen;
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const size_t equals = parts[i].find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError("data spec '" + text + "'",
+                       fmt::format("'{}' is no key=value; a comma in a path is written \\,", parts[i]));
+    const std::string key = parts[i].substr(0, equals), value = parts[i].substr(equals + 1);
+    if (!seen.insert(key).second) refuse(key, value, "given twice");
+    set_key(spec, key, value);
+  }
+  std::sort(spec.generator.begin(), spec.generator.end());
+  return spec;
+}
+
+std::string DataSpec::str() const {
+  std::string text = escaped(source);
+  auto add = [&](const char* key, const std::string& value) { text += fmt::format(",{}={}", key, value); };
+  if (!classes.empty()) add("classes", format_classes(classes));
+  const char* part = split == Split::kTest ? "test" : "train";
+  if (fraction)
+    add("split", fmt::format("{}:{}", part, *fraction));
+  else if (split != Split::kAll)
+    add("split", part);
+  if (limit) add("limit", fmt::format("{}", *limit));
+  if (size) add("size", fmt::format("{}x{}", size->first, size->second));
+  if (pad) add("pad", fmt::format("{}", pad));
+  if (rotate != 0) add("rotate", fmt::format("{}", rotate));
+  if (permute) add("permute", fmt::format("{}", *permute));
+  if (!normalize.empty()) add("normalize", normalize);
+  if (!labels.empty()) add("labels", escaped(labels));
+  if (seed) add("seed", fmt::format("{}", seed));
+  for (const auto& [key, value] : generator) add(key.c_str(), escaped(value));
+  return text;
+}
+
+bool DataSpec::operator==(const DataSpec& o) const {
+  return source == o.source && classes == o.classes && split == o.split && fraction == o.fraction && limit == o.limit &&
+         size == o.size && pad == o.pad && permute == o.permute && rotate == o.rotate && normalize == o.normalize &&
+         labels == o.labels && seed == o.seed && generator == o.generator;
+}
+
+}  // namespace mas
