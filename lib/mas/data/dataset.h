@@ -23,12 +23,15 @@ class Dataset {
   virtual at::Tensor images(at::ArrayRef<int64_t> rows) = 0;
   /// int64 [n], the labels as they stand in the data. Throws Error without labels.
   virtual at::Tensor labels(at::ArrayRef<int64_t> rows) = 0;
+  /// kByte where every value of images() is a byte / 255, so that bytes lose nothing; else images()'s own type.
+  virtual at::ScalarType stored_type() const { return at::kFloat; }
 };
 
 /// What a dataset is opened for.
 struct OpenOptions {
   std::vector<std::string> directories;  ///< where names such as "mnist" are looked up, in order
   bool want_labels = true;               ///< false: labels are not read at all, unless a class filter needs them
+  std::string scratch = "/tmp";          ///< folder for what is unpacked: nameless files, gone when the dataset is
 };
 
 /// Opens what the spec names, with its transforms applied. Throws Error naming the file and the cause.

@@ -1,0 +1,167 @@
+#include "mas/data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "mas/data/formats.h"
+#include "mas/data/random.h"
+#include "mas/data/source.h"
+#include "mas/data/transforms.h"
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+constexpr int64_t kMostChannelValues = int64_t{1} << 20;  // of a batch that normalize=auto reads
+
+/// Some rows of a source, transformed. Only labels and row numbers are held.
+class SourceDataset : public Dataset {
+ public:
+  SourceDataset(Source source, const DataSpec& spec, bool want_labels)
+      : source_(std::move(source)), transforms_(spec, source_.shape, source_.type) {
+    if (!spec.classes.empty() && !source_.has_labels)
+      throw Error(spec.source,
+                  "classes=" + format_classes(spec.classes) + " needs labels, and there are none; see labels=FILE");
+    if (source_.has_labels && (want_labels || !spec.classes.empty())) {
+      labels_ = source_.labels();
+      has_labels_ = true;
+      choose_classes(spec);
+    }
+    choose_rows(spec);
+  }
+
+  int64_t size() const override { return all_ ? *all_ : static_cast<int64_t>(rows_.size()); }
+  std::vector<int64_t> sample_shape() const override { return transforms_.shape(); }
+  bool has_labels() const override { return has_labels_; }
+  std::vector<int64_t> classes() const override { return classes_; }
+  at::ScalarType stored_type() const override { return transforms_.stored_type(); }
+
+  at::Tensor images(at::ArrayRef<int64_t> rows) override {
+    std::vector<int64_t> stored;
+    stored.reserve(rows.size());
+    for (int64_t row : rows) stored.push_back(source_row(row));
+    std::vector<int64_t> bytes;  // of 8-byte units: aligned for every type
+    const size_t count = stored.size() * static_cast<size_t>(source_.row_bytes());
+    bytes.resize(count / sizeof(int64_t) + 1);
+    source_.read(stored, bytes.data());
+    return transforms_.apply(bytes.data(), static_cast<int64_t>(rows.size()));
+  }
+
+  at::Tensor labels(at::ArrayRef<int64_t> rows) override {
+    if (!has_labels_) throw Error("data", "no labels; see labels=FILE");
+    at::Tensor result = at::empty({static_cast<int64_t>(rows.size())}, at::device(at::kCPU).dtype(at::kLong));
+    auto* out = result.data_ptr<int64_t>();
+    for (int64_t row : rows) *out++ = labels_[static_cast<size_t>(source_row(row))];
+    return result;
+  }
+
+ private:
+  int64_t source_row(int64_t row) const {
+    if (row < 0 || row >= size()) throw Error("data", fmt::format("row {} of {}", row, size()));
+    return all_ ? row : rows_[static_cast<size_t>(row)];
+  }
+
+  void choose_classes(const DataSpec& spec) {
+    std::set<int64_t> present(labels_.begin(), labels_.end());
+    std::vector<int64_t> sorted(present.begin(), present.end());
+    for (int64_t wanted : spec.classes)
+      if (!present.count(wanted))
+        throw Error(spec.source, fmt::format("classes={}: no class {}, there are {}", format_classes(spec.classes),
+                                             wanted, format_classes(sorted)));
+    classes_ = spec.classes.empty() ? sorted : spec.classes;
+  }
+
+  void choose_rows(const DataSpec& spec) {
+    if (!spec.fraction && spec.classes.empty()) {
+      all_ = std::min(source_.rows, spec.limit.value_or(source_.rows));
+      return;
+    }
+    std::vector<int64_t> rows;
+    const std::set<int64_t> classes(spec.classes.begin(), spec.classes.end());
+    const auto wanted = [&](int64_t row) {
+      return classes.empty() || classes.count(labels_[static_cast<size_t>(row)]);
+    };
+    if (spec.fraction) {
+      rows = permutation(source_.rows, spec.seed);
+      const auto cut = rows.begin() + std::llround(*spec.fraction * static_cast<double>(source_.rows));
+      if (spec.split == Split::kTest)
+        rows.erase(rows.begin(), cut);
+      else
+        rows.erase(cut, rows.end());
+      rows.erase(std::remove_if(rows.begin(), rows.end(), [&](int64_t row) { return !wanted(row); }), rows.end());
+      std::sort(rows.begin(), rows.end());
+    } else {
+      for (int64_t row = 0; row < source_.rows; ++row)
+        if (wanted(row)) rows.push_back(row);
+    }
+    if (spec.limit && static_cast<int64_t>(rows.size()) > *spec.limit) rows.resize(static_cast<size_t>(*spec.limit));
+    if (rows.empty()) throw Error(spec.source, "no samples are left: split and classes choose none");
+    rows.shrink_to_fit();
+    rows_ = std::move(rows);
+  }
+
+  Source source_;
+  Transforms transforms_;
+  bool has_labels_ = false;
+  std::vector<int32_t> labels_;
+  std::vector<int64_t> classes_;
+  std::optional<int64_t> all_;  // the first so many rows of the source, in which case rows_ is empty
+  std::vector<int64_t> rows_;
+};
+
+// normalize=auto: mean and deviation a channel of the training part, all classes of it, so that all tasks cut from one
+// set and its test part are normalised alike.
+std::string measure(const DataSpec& spec, const OpenOptions& options) {
+  DataSpec plain = spec;
+  plain.normalize.clear();
+  plain.classes.clear();
+  plain.limit.reset();
+  plain.split = Split::kTrain;
+  plain.labels.clear();
+  if (spec.labels == "first" || spec.labels == "last" || spec.labels == "none") plain.labels = spec.labels;
+  OpenOptions unlabelled = options;
+  unlabelled.want_labels = false;
+  const auto data = open_dataset(plain, unlabelled);
+  const auto shape = data->sample_shape();
+  if (data->stored_type() == at::kLong) throw Error("normalize", "not for token ids");
+  const size_t channels = shape.size() == 3 ? static_cast<size_t>(shape[0]) : 1;
+  const int64_t values = checked_product(shape, 1), plane = values / static_cast<int64_t>(channels);
+  std::vector<double> sum(channels), squares(channels);
+  std::vector<int64_t> rows;
+  for (int64_t row = 0; row < data->size();) {
+    rows.clear();
+    const int64_t most = std::max<int64_t>(1, kMostChannelValues / values);
+    while (row < data->size() && static_cast<int64_t>(rows.size()) < most) rows.push_back(row++);
+    const at::Tensor images = data->images(rows);
+    const float* value = images.data_ptr<float>();
+    for (size_t i = 0; i < rows.size() * channels; ++i)
+      for (int64_t k = 0; k < plane; ++k, ++value) {
+        sum[i % channels] += *value;
+        squares[i % channels] += static_cast<double>(*value) * *value;
+      }
+  }
+  std::string text;
+  const double count = static_cast<double>(data->size() * plane);
+  for (size_t c = 0; c < channels; ++c) {
+    const double mean = sum[c] / count, variance = squares[c] / count - mean * mean;
+    text += fmt::format("{}{:.9g}:{:.9g}", c ? ";" : "", mean, variance > 1e-12 ? std::sqrt(variance) : 1.0);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options) {
+  DataSpec resolved = spec;
+  if (spec.normalize == "auto") resolved.normalize = measure(spec, options);
+  const bool wants_labels = options.want_labels || !spec.classes.empty();
+  if (!wants_labels && resolved.labels != "first" && resolved.labels != "last" && !resolved.labels.empty())
+    resolved.labels = "none";
+  return std::make_unique<SourceDataset>(open_source(resolved, options.directories, options.scratch), resolved,
+                                         options.want_labels);
+}
+
+}  // namespace mas

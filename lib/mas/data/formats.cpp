@@ -1,0 +1,235 @@
+#include "mas/data/formats.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "mas/data/idx.h"
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Format kFormats[] = {
+    {"IDX", recognise_idx, open_idx},
+    {"CIFAR binary", recognise_cifar, open_cifar},
+    {"CSV", recognise_csv, open_csv},
+};
+
+/// A folder's parts by file name; '*' stands for anything. In the order in which they are looked for.
+struct Layout {
+  const char* train;
+  const char* test;
+};
+const Layout kLayouts[] = {
+    {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"},
+    {"train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"},
+    {"train-images.idx3-ubyte", "t10k-images.idx3-ubyte"},
+    {"data_batch*.bin", "test_batch*.bin"},
+    {"train.bin", "test.bin"},
+    {"train.h5", "test.h5"},
+    {"train.csv", "test.csv"},
+    {"*.tra", "*.tes"},
+};
+
+struct Fetched {
+  const char* name;
+};
+const Fetched kFetched[] = {{"mnist"}, {"fashion-mnist"}, {"cifar10"}};
+
+bool matches(const std::string& name, const std::string& pattern) {
+  const size_t star = pattern.find('*');
+  if (star == std::string::npos) return name == pattern;
+  const std::string end = pattern.substr(star + 1);
+  return name.size() + 1 >= pattern.size() && name.compare(0, star, pattern, 0, star) == 0 &&
+         name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+std::vector<std::string> matching(const std::vector<std::string>& names, const std::string& pattern) {
+  std::vector<std::string> found;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(found),
+               [&](auto& name) { return matches(name, pattern); });
+  return found;
+}
+
+// Row after row of each file. Labels only where all have them.
+Source joined(std::vector<Source> sources, const std::vector<std::string>& paths) {
+  if (sources.size() == 1) return std::move(sources[0]);
+  Source all = sources[0];
+  auto parts = std::make_shared<std::vector<Source>>(std::move(sources));
+  for (size_t i = 1; i < parts->size(); ++i) {
+    const Source& part = (*parts)[i];
+    if (part.shape != all.shape || part.type != all.type)
+      throw Error(paths[i],
+                  fmt::format("rows of {}, but {} has {}", shape_text(part.shape), paths[0], shape_text(all.shape)));
+    all.rows += part.rows;
+    all.has_labels &= part.has_labels;
+  }
+  const int64_t bytes = all.row_bytes();
+  all.read = [parts, bytes](at::ArrayRef<int64_t> rows, void* out) {
+    char* target = static_cast<char*>(out);
+    std::vector<int64_t> within;
+    for (size_t i = 0; i < rows.size();) {
+      int64_t first = 0;
+      auto part = parts->begin();
+      while (rows[i] >= first + part->rows) first += (part++)->rows;
+      within.clear();
+      while (i < rows.size() && rows[i] >= first && rows[i] < first + part->rows) within.push_back(rows[i++] - first);
+      part->read(within, target);
+      target += static_cast<int64_t>(within.size()) * bytes;
+    }
+  };
+  all.labels = [parts] {
+    std::vector<int32_t> labels;
+    for (const Source& part : *parts) {
+      const auto more = part.labels();
+      labels.insert(labels.end(), more.begin(), more.end());
+    }
+    return labels;
+  };
+  return all;
+}
+
+Source open_folder(const std::string& folder, const DataSpec& spec, const SourceRequest& request) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
+       entry.increment(failed))
+    names.push_back(entry->path().filename().string());
+  if (failed) throw Error(folder, failed.message());
+  std::sort(names.begin(), names.end());
+  std::string looked_for;
+  for (const Layout& layout : kLayouts) {
+    auto train = matching(names, layout.train), test = matching(names, layout.test);
+    looked_for += fmt::format("{}{}", looked_for.empty() ? "" : ", ", layout.train);
+    if (train.empty() && test.empty()) continue;
+    const bool wants_test = spec.split == Split::kTest && !spec.fraction;
+    auto& wanted = wants_test ? test : train;
+    if (wanted.empty() && wants_test)
+      throw Error(folder,
+                  fmt::format("no test part ({}); split=0.8 keeps a share of the training part for it", layout.test));
+    if (wanted.empty()) throw Error(folder, fmt::format("no training part ({})", layout.train));
+    std::vector<Source> sources;
+    for (auto& name : wanted) {
+      name = folder + (folder.back() == '/' ? "" : "/") + name;
+      sources.push_back(open_file(name, request));
+    }
+    return joined(std::move(sources), wanted);
+  }
+  throw Error(folder, "a folder without data that are known; looked for " + looked_for);
+}
+
+std::string find_path(const std::string& source, const std::vector<std::string>& directories) {
+  std::error_code ignored;
+  if (fs::exists(source, ignored)) return source;
+  for (const auto& directory : directories) {
+    const std::string path = directory + (directory.empty() || directory.back() == '/' ? "" : "/") + source;
+    if (fs::exists(path, ignored)) return path;
+  }
+  if (source.find('/') != std::string::npos && directories.empty()) throw Error(source, "no such file or folder");
+  std::string where = "here";
+  for (const auto& directory : directories)
+    where += (&directory == &directories.back() ? " or in " : ", in ") + directory;
+  std::string fetch = "";
+  for (const auto& known : kFetched)
+    if (source == known.name) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
+  throw Error(source,
+              fmt::format("not found {}; name its folder's parent with --data-dir or MAS_DATA{}", where, fetch));
+}
+
+std::string unknown_format(const File& file) {
+  const std::string head = file.text(0, 4);
+  std::string magic;
+  for (unsigned char c : head) magic += fmt::format("{:02x}", c);
+  return fmt::format(
+      "no format that is read: begins with {}, so not gzip, IDX, HDF5 or text, and its size {} is no "
+      "multiple of 3073 (CIFAR-10) or 3074 (CIFAR-100)",
+      magic, file.size());
+}
+
+}  // namespace
+
+const std::vector<Generator>& generators() {
+  static const std::vector<Generator> all = {
+      {"glyphs", {"difficulty", "kinds", "samples"}, check_glyphs, open_glyphs},
+  };
+  return all;
+}
+
+const Generator* find_generator(const std::string& name) {
+  for (const auto& generator : generators())
+    if (generator.name == name) return &generator;
+  return nullptr;
+}
+
+std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {
+  const auto file = open_unpacked(path, scratch);
+  if (recognise_idx(*file) != Match::kNo) return read_idx_labels(*file);
+  if (recognise_csv(*file) == Match::kNo)
+    throw Error(path, "no labels: neither IDX nor text with a whole number a line");
+  // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
+  Source column = open_csv(file, {"none", scratch});
+  if (column.shape != std::vector<int64_t>{1})
+    throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
+  std::vector<int32_t> labels(static_cast<size_t>(column.rows));
+  float value = 0;
+  for (int64_t row = 0; row < column.rows; ++row) {
+    column.read(row, &value);
+    if (value < 0 || value >= 0x1p24f || value != static_cast<float>(static_cast<int32_t>(value)))
+      throw Error(path, fmt::format("row {}: {} is no label, labels are whole numbers from 0", row + 1, value));
+    labels[static_cast<size_t>(row)] = static_cast<int32_t>(value);
+  }
+  return labels;
+}
+
+void use_label_file(Source& source, const std::string& path, const std::string& data, const std::string& scratch) {
+  source.has_labels = true;
+  source.labels = [path, data, scratch, rows = source.rows] {
+    auto labels = read_label_file(path, scratch);
+    if (static_cast<int64_t>(labels.size()) != rows)
+      throw Error(path, fmt::format("{} labels, but {} has {} rows", labels.size(), data, rows));
+    return labels;
+  };
+}
+
+Source open_file(const std::string& path, const SourceRequest& request) {
+  const auto file = open_unpacked(path, request.scratch);
+  const Format* chosen = nullptr;
+  for (const Format& format : kFormats) {
+    const Match match = format.recognise(*file);
+    if (match == Match::kSurely || (match == Match::kPerhaps && !chosen)) chosen = &format;
+    if (match == Match::kSurely) break;
+  }
+  if (!chosen) throw Error(path, unknown_format(*file));
+  const bool column = request.labels == "first" || request.labels == "last";
+  if (column && chosen->open != open_csv)
+    throw Error(path, fmt::format("labels={} is for CSV, and this is {}", request.labels, chosen->name));
+  Source source = chosen->open(file, request);
+  if (request.labels == "none")
+    source.has_labels = false;
+  else if (!request.labels.empty() && !column)
+    use_label_file(source, request.labels, path, request.scratch);
+  return source;
+}
+
+Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch) {
+  if (const Generator* generator = find_generator(spec.source)) {
+    if (!spec.labels.empty() && spec.labels != "none")
+      throw UsageError("labels=" + spec.labels, "a generator has its own");
+    Source source = generator->open(spec);
+    source.has_labels &= spec.labels.empty();
+    return source;
+  }
+  const std::string path = find_path(spec.source, directories);
+  const SourceRequest request{spec.labels, scratch};
+  if (fs::is_directory(path)) return open_folder(path, spec, request);
+  if (spec.split == Split::kTest && !spec.fraction)
+    throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");
+  return open_file(path, request);
+}
+
+}  // namespace mas

@@ -1,0 +1,62 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mas/data/file.h"
+#include "mas/data/source.h"
+#include "mas/data/spec.h"
+
+namespace mas {
+
+/// What a format's open() is told.
+struct SourceRequest {
+  std::string labels;            ///< the spec's labels=
+  std::string scratch = "/tmp";  ///< folder of temporary files
+};
+
+enum class Match { kNo, kPerhaps, kSurely };
+
+/// A kind of file that is recognised by its content.
+struct Format {
+  const char* name;
+  Match (*recognise)(const File& file);
+  /// Throws Error naming the file and the cause.
+  Source (*open)(const std::shared_ptr<File>& file, const SourceRequest& request);
+};
+
+/// A source that is made, not read: named in a spec like a file.
+struct Generator {
+  std::string name;
+  std::vector<std::string> keys;  ///< the spec keys that it alone knows
+  /// Throws UsageError for a value that can't be.
+  void (*check)(const std::string& key, const std::string& value);
+  Source (*open)(const DataSpec& spec);
+};
+
+const std::vector<Generator>& generators();
+const Generator* find_generator(const std::string& name);  ///< null: no such generator
+
+/// Opens a file by its content. Throws Error.
+Source open_file(const std::string& path, const SourceRequest& request);
+
+/// The source and the part (train or test) that the spec names: a generator, a path, or a name in `directories`.
+Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch);
+
+/// Labels from a file of their own: IDX of rank 1 (plain or gzip), or text with a whole number a line.
+std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch);
+
+/// Makes the file's labels the source's; where their number differs from the rows, reading them is an Error.
+void use_label_file(Source& source, const std::string& path, const std::string& data, const std::string& scratch);
+
+// One line for each in formats.cpp.
+Match recognise_idx(const File& file);
+Source open_idx(const std::shared_ptr<File>& file, const SourceRequest& request);
+Match recognise_cifar(const File& file);
+Source open_cifar(const std::shared_ptr<File>& file, const SourceRequest& request);
+Match recognise_csv(const File& file);
+Source open_csv(const std::shared_ptr<File>& file, const SourceRequest& request);
+void check_glyphs(const std::string& key, const std::string& value);
+Source open_glyphs(const DataSpec& spec);
+
+}  // namespace mas

@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "mas/data/file.h"
+
+namespace mas {
+
+/// Rows as they are stored, before any filter or transform. A format's open() fills this in.
+struct Source {
+  int64_t rows = 0;
+  std::vector<int64_t> shape;       ///< of one row
+  at::ScalarType type = at::kByte;  ///< kByte, kFloat or kLong (token ids)
+  /// Writes the given rows, each within range, one after the other to `out`. Callable from any thread.
+  std::function<void(at::ArrayRef<int64_t> rows, void* out)> read;
+  bool has_labels = false;
+  /// All rows' labels, each 0 or more; only where has_labels.
+  std::function<std::vector<int32_t>()> labels;
+
+  int64_t row_bytes() const;
+};
+
+/// Rows of one size that lie at even distances in files.
+struct Stretch {
+  std::shared_ptr<File> file;
+  int64_t offset = 0;  ///< of the first row
+  int64_t stride = 0;  ///< from row to row; at least the row's bytes
+  int64_t rows = 0;
+};
+
+/// A `read` over stretches, one after the other; neighbouring rows are read in one go.
+std::function<void(at::ArrayRef<int64_t>, void*)> read_stretches(std::vector<Stretch> stretches, int64_t row_bytes);
+
+/// The product of the dimensions times `unit`, or -1 where it is negative or 2^62 and more.
+int64_t checked_product(const std::vector<int64_t>& dimensions, int64_t unit);
+
+/// "60000 x 28 x 28"
+std::string shape_text(const std::vector<int64_t>& dimensions);
+
+}  // namespace mas
