@@ -1,0 +1,136 @@
+#include "mas/io/digest.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+constexpr std::string_view kBlockStart = "mas-model xxh3-128 ";
+constexpr size_t kHexDigits = 32;
+
+bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+bool signature_at(std::string_view bytes, size_t offset) {
+  return offset <= bytes.size() && starts_with(bytes.substr(offset), kSignature);
+}
+
+uint64_t little_endian(std::string_view bytes, size_t offset) {
+  uint64_t value = 0;
+  for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+  return value;
+}
+
+void refuse_cut(const std::string& bytes, size_t superblock, const std::string& name) {
+  constexpr size_t kShortest = 48;  // a superblock of version 2
+  if (bytes.size() < superblock + kShortest) throw Error(name, "cut short: the HDF5 file ends within its first bytes");
+  const size_t wanted = recorded_end(bytes, superblock);
+  if (wanted > bytes.size() && wanted < size_t{1} << 60) {
+    throw Error(name, "cut short: " + std::to_string(bytes.size()) + " of " + std::to_string(wanted) + " bytes");
+  }
+}
+
+std::string lower_start(std::string_view bytes) {
+  size_t begin = 0;
+  while (begin < bytes.size() && std::isspace(static_cast<unsigned char>(bytes[begin]))) ++begin;
+  std::string text(bytes.substr(begin, 64));
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+[[noreturn]] void name_mistake(std::string_view bytes, const std::string& name) {
+  const std::string text = lower_start(bytes);
+  const auto contains = [&](std::string_view part) { return bytes.find(part) != std::string_view::npos; };
+  if (starts_with(bytes, "version https://git-lfs")) {
+    throw Error(name, "a Git LFS pointer, not the file itself; fetch it with git lfs pull");
+  }
+  if (starts_with(text, "<!doctype html") || starts_with(text, "<html")) {
+    throw Error(name, "an HTML page, not an HDF5 file; was the download refused?");
+  }
+  if (starts_with(bytes, "PK\x03\x04")) {
+    if (contains("/constants.pkl")) throw Error(name, "a TorchScript module, not an HDF5 file");
+    if (contains("/data.pkl")) throw Error(name, "a PyTorch file (torch.save), not an HDF5 file");
+    throw Error(name, "a zip archive, not an HDF5 file");
+  }
+  if (bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) {
+    throw Error(name, "a Python pickle, not an HDF5 file");
+  }
+  if (starts_with(bytes, "\x1f\x8b")) throw Error(name, "compressed with gzip; unpack it with gunzip first");
+  if (bytes.size() > 9 && bytes[8] == '{' && little_endian(bytes, 0) <= bytes.size()) {
+    throw Error(name, "a safetensors file, not an HDF5 file");
+  }
+  throw Error(name, "not an HDF5 file");
+}
+
+}  // namespace
+
+// HDF5 File Format Specification 3.0, II.A.
+size_t recorded_end(const std::string& bytes, size_t superblock) {
+  const std::string_view block = std::string_view(bytes).substr(superblock);
+  if (block.size() < 48) return 0;
+  const int version = static_cast<unsigned char>(block[8]);
+  const bool old = version <= 1;
+  if (version > 3 || block[old ? 13 : 9] != 8) return 0;
+  const size_t base_at = old ? 24 + 4 * version : 12, end_at = old ? 40 + 4 * version : 28;
+  if (block.size() < end_at + 8) return 0;
+  const uint64_t base = little_endian(block, base_at), end = little_endian(block, end_at);
+  return superblock + end - std::min(base, end);  // what adds or removes a user block leaves the addresses as they are
+}
+
+std::string user_block(const char* content, size_t size) {
+  const XXH128_hash_t digest = XXH3_128bits(content, size);
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, digest);
+  std::string block(kBlockStart);
+  for (const unsigned char byte : canonical.digest) {
+    block += "0123456789abcdef"[byte >> 4];
+    block += "0123456789abcdef"[byte & 15];
+  }
+  block += '\n';
+  block.resize(kUserBlock, '\0');
+  return block;
+}
+
+Integrity check_integrity(const std::string& bytes, const std::string& name) {
+  const std::string_view view = bytes;
+  if (bytes.empty()) throw Error(name, "empty file");
+  if (signature_at(view, 0)) {
+    refuse_cut(bytes, 0, name);
+    return Integrity::kUnknown;
+  }
+  if (starts_with(view, kBlockStart)) {
+    if (bytes.size() <= kUserBlock) throw Error(name, "cut short: " + std::to_string(bytes.size()) + " bytes");
+    const std::string block = user_block(bytes.data() + kUserBlock, bytes.size() - kUserBlock);
+    if (std::memcmp(block.data(), bytes.data(), kUserBlock) == 0 && signature_at(view, kUserBlock)) {
+      return Integrity::kVerified;
+    }
+    if (signature_at(view, kUserBlock)) refuse_cut(bytes, kUserBlock, name);
+    const std::string_view rest =
+        view.substr(kBlockStart.size() + kHexDigits, kUserBlock - kBlockStart.size() - kHexDigits);
+    const bool whole = rest[0] == '\n' && std::all_of(rest.begin() + 1, rest.end(), [](char c) { return c == '\0'; });
+    if (!whole) throw Error(name, "damaged user block (the first 512 bytes)");
+    throw Error(name,
+                "content does not match its digest: damaged, or edited by another program (for a plain copy, which is "
+                "read without the digest: h5unjam -i FILE -o COPY --delete)");
+  }
+  if (signature_at(view, kUserBlock)) {
+    throw Error(name, "user block isn't a mas model's: damaged, or another program's (h5unjam removes it)");
+  }
+  for (size_t offset = 2 * kUserBlock; offset < bytes.size(); offset *= 2) {
+    if (signature_at(view, offset)) {
+      throw Error(name, "a user block of " + std::to_string(offset) + " bytes, not a mas model's (h5unjam removes it)");
+    }
+  }
+  name_mistake(view, name);
+}
+
+}  // namespace mas

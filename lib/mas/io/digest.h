@@ -1,0 +1,27 @@
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace mas {
+
+/// Bytes before the HDF5 part of a model file: one line of text with a digest of all that follows, then zeros.
+constexpr size_t kUserBlock = 512;
+
+/// The user block for the HDF5 part that begins at `content`: "mas-model xxh3-128 <32 hexadecimal digits>\n", zeros to
+/// 512 bytes.
+std::string user_block(const char* content, size_t size);
+
+/// Where the HDF5 file whose superblock lies at `superblock` says that it ends; 0 where it doesn't say.
+size_t recorded_end(const std::string& bytes, size_t superblock);
+
+enum class Integrity {
+  kVerified,  ///< the user block is ours and every byte of the file is as it was written
+  kUnknown,   ///< a plain HDF5 file without a user block: nothing vouches for it
+};
+
+/// Looks at the bytes of a would-be model file before HDF5 does. Throws Error(name, ...) for what is no HDF5 file
+/// (naming likely mistakes: TorchScript, pickle, HTML, a Git LFS pointer, ...), is cut short, or isn't what its digest
+/// says.
+Integrity check_integrity(const std::string& bytes, const std::string& name);
+
+}  // namespace mas
