@@ -1,0 +1,102 @@
+#include "mas/io/model_check.h"
+
+#include <cstring>
+#include <sstream>
+
+#include "mas/error.h"
+
+namespace mas {
+namespace {
+
+std::string shape_text(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << '[';
+  for (int64_t i = 0; i < tensor.dim(); ++i) text << (i > 0 ? ", " : "") << tensor.size(i);
+  text << ']';
+  return text.str();
+}
+
+// Integer arithmetic on the bits, so that the compiler turns it into vector code whatever the floating-point flags are.
+template <typename Float, typename Bits>
+void scan(const at::Tensor& tensor, Bits exponent, bool& finite, bool& negative) {
+  const auto* values = tensor.data_ptr<Float>();
+  constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
+  const int64_t count = tensor.numel();
+  Bits infinite = 0, below = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    infinite |= (bits & exponent) == exponent;
+    below |= static_cast<Bits>(bits > kSign);  // -0.0 is not negative
+  }
+  finite = infinite == 0;
+  negative = below != 0;
+}
+
+void check_values(const at::Tensor& original, bool may_be_negative, const std::string& subject,
+                  const std::string& name) {
+  if (!original.defined()) throw Error(name, subject + ": no tensor");
+  if (!at::isFloatingType(original.scalar_type())) return;
+  const at::Tensor tensor = original.detach().cpu().contiguous();
+  bool finite = true, negative = false;
+  if (tensor.scalar_type() == at::kFloat) {
+    scan<float, uint32_t>(tensor, 0x7f800000u, finite, negative);
+  } else if (tensor.scalar_type() == at::kDouble) {
+    scan<double, uint64_t>(tensor, 0x7ff0000000000000u, finite, negative);
+  } else {
+    throw Error(name, subject + ": " + c10::toString(tensor.scalar_type()) + ", expected float32 or float64");
+  }
+  if (!finite) throw Error(name, subject + ": holds NaN or infinity");
+  if (negative && !may_be_negative) throw Error(name, subject + ": negative importance");
+}
+
+void check_tensors(const NamedTensors& tensors, const std::string& path, const std::string& name) {
+  for (const auto& [key, tensor] : tensors) check_values(tensor, true, path + key, name);
+}
+
+void check_importance(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
+                      const std::string& name) {
+  for (const auto& [key, tensor] : omega) {
+    if (!tensor.defined()) throw Error(name, path + key + ": no tensor");
+    const auto weight = weights.find(key);
+    if (weight == weights.end()) {
+      throw Error(name, path + key + ": importance of other parameters; there is no /weights/" + key);
+    }
+    if (weight->second.sizes() != tensor.sizes()) {
+      throw Error(name, path + key + ": importance of other parameters: shape " + shape_text(tensor) +
+                            ", but /weights/" + key + " has " + shape_text(weight->second));
+    }
+    check_values(tensor, false, path + key, name);
+  }
+}
+
+}  // namespace
+
+void check_model(const ModelFile& model, const std::string& name) {
+  if (model.weights.empty()) throw Error(name, "no weights");
+  check_tensors(model.weights, "/weights/", name);
+  for (const auto& [key, tensor] : model.weights) {
+    if (!at::isFloatingType(tensor.scalar_type())) {
+      throw Error(name,
+                  "/weights/" + key + ": " + c10::toString(tensor.scalar_type()) + ", expected float32 or float64");
+    }
+  }
+  check_tensors(model.buffers, "/buffers/", name);
+  for (const auto& [task, head] : model.heads) check_tensors(head, "/heads/" + task + "/", name);
+  check_tensors(model.optimizer, "/optimizer/", name);
+  const ImportanceRecord& importance = model.importance;
+  check_importance(importance.closed, model.weights, "/importance/closed/", name);
+  check_importance(importance.sum, model.weights, "/importance/sum/", name);
+  if (importance.count < 0 || importance.tasks < 0 || importance.closed_tasks < 0) {
+    throw Error(name, "/importance: a negative count");
+  }
+  if (!importance.sum.empty() && importance.count == 0) throw Error(name, "/importance/sum: no count of samples");
+  if (!importance.closed.empty() && importance.closed_tasks == 0) {
+    throw Error(name, "/importance/closed: no count of tasks (closed_tasks)");
+  }
+  if (!importance.empty() && importance.method.empty()) throw Error(name, "/importance: no method");
+  if (!model.tasks.is_array()) throw Error(name, "/tasks: not a JSON array");
+  if (!model.results.is_array()) throw Error(name, "/results: not a JSON array");
+}
+
+}  // namespace mas

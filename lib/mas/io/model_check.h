@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+
+#include "mas/io/model_file.h"
+
+namespace mas {
+
+/// Throws Error(name, ...) for a model that no file may hold: no weights, NaN or infinity, Ω that is negative, belongs
+/// to other parameters or lacks its counts. Asked after reading and before writing, so that what is written can be
+/// read.
+void check_model(const ModelFile& model, const std::string& name);
+
+}  // namespace mas

@@ -1,0 +1,98 @@
+#include "mas/io/model_check.h"
+
+#include <limits>
+
+#include "unit/doctest_torch.h"
+#include "unit/io/scratch.h"
+
+namespace {
+
+mas::ModelFile model_with_importance() {
+  mas::ModelFile model;
+  model.weights["w"] = torch::ones({2, 3});
+  model.importance.closed["w"] = torch::ones({2, 3});
+  model.importance.closed_tasks = 1;
+  model.importance.sum["w"] = torch::ones({2, 3}, torch::kDouble);
+  model.importance.count = 4;
+  model.importance.method = "mas";
+  return model;
+}
+
+std::string fault(const mas::ModelFile& model) {
+  return mas::test::error_of([&] { mas::check_model(model, "x.h5"); });
+}
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+TEST_CASE("a sound model passes, negative zero in its importance included") {
+  auto model = model_with_importance();
+  model.importance.closed["w"][0][0] = -0.0;
+  CHECK(fault(model).empty());
+}
+
+TEST_CASE("NaN and infinity are named with their tensor wherever they are") {
+  for (const double bad : {kNan, -kNan, kInfinity, -kInfinity}) {
+    auto model = model_with_importance();
+    model.weights["w"][1][2] = bad;
+    CHECK(fault(model) == "x.h5: /weights/w: holds NaN or infinity");
+    model = model_with_importance();
+    model.weights["d"] = torch::full({5}, bad, torch::kDouble);
+    CHECK(fault(model) == "x.h5: /weights/d: holds NaN or infinity");
+    model = model_with_importance();
+    model.importance.sum["w"][0][1] = bad;
+    CHECK(fault(model) == "x.h5: /importance/sum/w: holds NaN or infinity");
+    model = model_with_importance();
+    model.heads["low"]["b"] = torch::full({1}, bad);
+    CHECK(fault(model) == "x.h5: /heads/low/b: holds NaN or infinity");
+    model = model_with_importance();
+    model.buffers["mean"] = torch::full({1}, bad);
+    CHECK(fault(model) == "x.h5: /buffers/mean: holds NaN or infinity");
+    model = model_with_importance();
+    model.optimizer["m"] = torch::full({1}, bad);
+    CHECK(fault(model) == "x.h5: /optimizer/m: holds NaN or infinity");
+  }
+}
+
+TEST_CASE("negative importance is refused") {
+  auto model = model_with_importance();
+  model.importance.closed["w"][0][0] = -1e-30;
+  CHECK(fault(model) == "x.h5: /importance/closed/w: negative importance");
+}
+
+TEST_CASE("importance of other parameters is refused with both shapes") {
+  auto model = model_with_importance();
+  model.importance.closed["w"] = torch::ones({3, 2});
+  CHECK(fault(model) ==
+        "x.h5: /importance/closed/w: importance of other parameters: shape [3, 2], but /weights/w has [2, 3]");
+  model = model_with_importance();
+  model.importance.sum["v"] = torch::ones({1});
+  CHECK(fault(model) == "x.h5: /importance/sum/v: importance of other parameters; there is no /weights/v");
+}
+
+TEST_CASE("sums need their counts") {
+  auto model = model_with_importance();
+  model.importance.count = 0;
+  CHECK(fault(model) == "x.h5: /importance/sum: no count of samples");
+  model = model_with_importance();
+  model.importance.closed_tasks = 0;
+  CHECK(fault(model) == "x.h5: /importance/closed: no count of tasks (closed_tasks)");
+  model = model_with_importance();
+  model.importance.method = "";
+  CHECK(fault(model) == "x.h5: /importance: no method");
+  model = model_with_importance();
+  model.importance.count = -1;
+  CHECK(fault(model) == "x.h5: /importance: a negative count");
+}
+
+TEST_CASE("weights of integers or half precision, and no weights at all, are refused") {
+  auto model = model_with_importance();
+  model.weights["i"] = torch::ones({1}, torch::kLong);
+  CHECK(fault(model) == "x.h5: /weights/i: Long, expected float32 or float64");
+  model = model_with_importance();
+  model.weights["h"] = torch::ones({1}, torch::kHalf);
+  CHECK(fault(model) == "x.h5: /weights/h: Half, expected float32 or float64");
+  CHECK(fault(mas::ModelFile()) == "x.h5: no weights");
+}
