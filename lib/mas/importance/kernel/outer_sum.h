@@ -1,0 +1,59 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <vector>
+
+#include "mas/importance/kernel/tiles.h"
+
+namespace mas {
+
+/// Sums f(per-sample gradient) of a weight seen as `groups` matrices [k, columns]:
+///
+///     omega[g][k][c] += f( sum_l x[p(l) + offset[k]] * delta[c][l] )       for each sample,  f = |.| or square
+///
+/// A register tile runs over all positions l of one sample and adds f straight to omega: no per-sample gradient and no
+/// unfolded input ever lies in memory. Convolutions (strided, dilated, grouped) and linear layers over sequences differ
+/// in their offsets only. float32; sums of at most a thousand samples or so should be taken out before more are added.
+class OuterSum {
+ public:
+  OuterSum(int64_t groups, int64_t k, int64_t columns, Measure measure);
+
+  /// Where x lies: sample n, group g at data + n * sample + g * group, in floats.
+  struct Source {
+    const float* data;
+    int64_t sample, group;
+  };
+  /// Where delta lies: element (n, g, c, l) at data + n * sample + (g * columns + c) * channel_step + l *
+  /// position_step.
+  struct Delta {
+    const float* data;
+    int64_t sample, channel_step, position_step;
+  };
+  /// offset: k of them, in floats. delta_sums, when given: delta summed over l, [samples, groups * columns].
+  void add(int64_t samples, const Source& x, const std::vector<int64_t>& offset, const Delta& delta,
+           const Positions& positions, float* delta_sums = nullptr);
+  /// One row a sample, a [n, k] and d [n, columns], both contiguous: f(d aᵀ) = f(d) f(a)ᵀ, so that the whole batch is
+  /// one product.
+  void add_rank_one(int64_t n, const float* a, const float* d);
+
+  /// [groups, k, columns], and starts again from zero.
+  at::Tensor take();
+
+  int64_t groups() const { return groups_; }
+  int64_t k() const { return k_; }
+  int64_t columns() const { return columns_; }
+
+ private:
+  void run(int64_t samples, const Source& x, const int64_t* offset, const float* packed, const Positions& positions,
+           Measure measure);
+
+  int64_t groups_, k_, columns_;
+  Measure measure_;
+  const Kernels* kernels_;
+  TileShape shape_;
+  int64_t panels_;    // of shape_.width columns, in a group
+  at::Tensor omega_;  // [groups, panels, k, width]
+};
+
+}  // namespace mas
