@@ -1,0 +1,127 @@
+#include "mas/importance/graph.h"
+
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mas {
+namespace {
+
+using torch::autograd::Node;
+
+bool rearranges(Node& node) {
+  static const std::set<std::string> names{
+      "TBackward0",       "NumpyTBackward0",     "TransposeBackward0", "TransposeBackward1",    "PermuteBackward0",
+      "ViewBackward0",    "UnsafeViewBackward0", "ReshapeBackward0",   "ReshapeAliasBackward0", "UnsqueezeBackward0",
+      "SqueezeBackward0", "SqueezeBackward1",    "AliasBackward0",     "CloneBackward0",        "ReshapeCopyBackward0",
+      "MovedimBackward0", "FlattenBackward0"};
+  return node.num_outputs() == 1 && names.count(node.name());
+}
+
+Leaf resolve(const torch::autograd::Edge& edge, const ParameterIndex& index) {
+  Leaf leaf;
+  for (auto node = edge.function; node; node = node->next_edge(0).function) {
+    if (auto* end = dynamic_cast<torch::autograd::AccumulateGrad*>(node.get())) {
+      const auto found = index.find(end->variable.unsafeGetTensorImpl());
+      if (found != index.end()) leaf.parameter = found->second;
+      break;
+    }
+    if (!rearranges(*node)) break;
+    leaf.chain.push_back(node);
+  }
+  return leaf;
+}
+
+}  // namespace
+
+at::Tensor Leaf::pull(at::Tensor value) const {
+  for (const auto& node : chain) value = (*node)({value})[0];
+  return value;
+}
+
+std::string Leaf::signature() const {
+  std::string names;
+  for (const auto& node : chain) names += ">" + node->name();
+  return names;
+}
+
+Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function<bool(int)>& active,
+           const std::function<bool(Node&)>& usable) {
+  Graph graph;
+  if (!y.grad_fn()) return graph;
+  std::unordered_map<Node*, size_t> use_of;
+  std::unordered_map<Node*, bool> below;  // does a use lie behind this node? also: was it visited?
+  std::vector<Node*> finished;            // every node after those behind it
+  std::vector<std::pair<std::shared_ptr<Node>, uint32_t>> stack{{y.grad_fn(), 0}};
+  below[y.grad_fn().get()] = false;
+  while (!stack.empty()) {
+    const auto node = stack.back().first;
+    if (stack.back().second == node->num_outputs()) {
+      finished.push_back(node.get());
+      stack.pop_back();
+      continue;
+    }
+    const int slot = int(stack.back().second++);
+    const auto& edge = node->next_edge(slot);
+    if (!edge.function) continue;
+    Leaf leaf = resolve(edge, index);
+    if (leaf.parameter < 0) {
+      graph.consumers[edge.function.get()].push_back(node.get());
+      if (below.emplace(edge.function.get(), false).second) stack.push_back({edge.function, 0});
+    } else if (active(leaf.parameter)) {
+      graph.signatures[leaf.parameter] += node->name() + "/" + std::to_string(slot) + leaf.signature() + ";";
+      graph.times[leaf.parameter]++;
+      if (!usable(*node)) graph.unknown[leaf.parameter] = node->name();
+      if (use_of.emplace(node.get(), graph.uses.size()).second) graph.uses.push_back({node, {}, true});
+      graph.uses[use_of[node.get()]].slots[slot] = std::move(leaf);
+    }
+  }
+
+  // A parameter has all its uses or none.
+  std::vector<Use> kept;
+  use_of.clear();
+  for (auto& use : graph.uses) {
+    for (auto slot = use.slots.begin(); slot != use.slots.end();)
+      slot = graph.unknown.count(slot->second.parameter) ? use.slots.erase(slot) : std::next(slot);
+    if (use.slots.empty()) continue;
+    use_of[use.node.get()] = kept.size();
+    kept.push_back(std::move(use));
+  }
+  graph.uses = std::move(kept);
+  for (Node* node : finished) {
+    bool any = false;
+    for (const auto& edge : node->next_edges()) {
+      const auto found = below.find(edge.function.get());
+      any = any || (edge.function && (use_of.count(edge.function.get()) || (found != below.end() && found->second)));
+    }
+    below[node] = any;
+    const auto use = use_of.find(node);
+    if (use != use_of.end()) graph.uses[use->second].terminal = !any;
+  }
+  return graph;
+}
+
+std::vector<int64_t> output_shape(const Node& node, int output) {
+  return node.input_metadata(output).zeros_like().sizes().vec();
+}
+
+int64_t widest(const at::Tensor& y) {
+  int64_t most = y.numel();
+  std::vector<Node*> stack{y.grad_fn().get()};
+  std::set<Node*> seen{nullptr};
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    if (!seen.insert(node).second || dynamic_cast<torch::autograd::AccumulateGrad*>(node)) continue;
+    if (!rearranges(*node) && node->num_inputs()) {
+      int64_t elements = 1;
+      for (int64_t size : output_shape(*node, 0)) elements *= size;
+      most = std::max(most, elements);
+    }
+    for (const auto& edge : node->next_edges()) stack.push_back(edge.function.get());
+  }
+  return most;
+}
+
+}  // namespace mas

@@ -1,0 +1,57 @@
+#pragma once
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/function.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mas {
+
+/// An edge that leads to a parameter, through nodes that only rearrange its elements (transpose, view, ...).
+struct Leaf {
+  int parameter = -1;  ///< -1: the edge leads elsewhere
+  std::vector<std::shared_ptr<torch::autograd::Node>> chain;
+
+  /// From the shape that the using node saw to the parameter's own. |.| and squares commute with it, so that it works
+  /// on sums as on gradients. Not inside a hook of the autograd engine: nodes give undefined tensors there.
+  at::Tensor pull(at::Tensor value) const;
+  /// The chain's node names: equal for leaves whose elements lie the same way.
+  std::string signature() const;
+};
+
+/// A node that takes parameters as inputs.
+struct Use {
+  std::shared_ptr<torch::autograd::Node> node;
+  std::map<int, Leaf> slots;  ///< by the number of the node's input
+  bool terminal = true;       ///< no other use lies behind it, so a backward pass may end here
+};
+
+/// What an output's autograd graph says about parameters.
+struct Graph {
+  std::vector<Use> uses;
+  std::map<int, std::string> unknown;     ///< parameters with a use that isn't `usable`, and that node's name
+  std::map<int, std::string> signatures;  ///< of all uses of a parameter: equal for equal computations
+  std::map<int, int> times;               ///< uses of a parameter
+  /// The nodes that take a node's output; absent for the network's output.
+  std::unordered_map<torch::autograd::Node*, std::vector<torch::autograd::Node*>> consumers;
+};
+
+using ParameterIndex = std::unordered_map<const c10::TensorImpl*, int>;
+
+/// Walks the graph behind y. Parameters that aren't `active` are passed by; one with a use that isn't `usable` is
+/// listed in `unknown` and has no uses.
+Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function<bool(int parameter)>& active,
+           const std::function<bool(torch::autograd::Node&)>& usable);
+
+/// The shape of a node's output in the forward pass. Takes a tensor of that size for a moment: LibTorch 1.13 doesn't
+/// tell it otherwise.
+std::vector<int64_t> output_shape(const torch::autograd::Node& node, int output);
+
+/// Elements of the largest tensor computed on the way to y; slow, as output_shape() is.
+int64_t widest(const at::Tensor& y);
+
+}  // namespace mas
