@@ -8,7 +8,9 @@
 
 namespace mas {
 
-/// F: a batch [n, ...] to outputs before any softmax, [n, ...]; in eval mode.
+/// F: a batch [n, ...] to outputs before any softmax, [n, ...]; in eval mode. Of a TorchScript module: call
+/// torch::jit::setGraphExecutorOptimize(false) first, or its layers hide in fused graphs and all parameters take the
+/// loop.
 using Forward = std::function<at::Tensor(const at::Tensor& x)>;
 
 enum class Method {
@@ -18,32 +20,37 @@ enum class Method {
 
 struct EstimatorOptions {
   Method method = Method::kMas;
-  int64_t batch_average =
-      0;  ///< 0: exact, one sample at a time; N: |.| of the gradient of N samples (estimator batch:N)
+  int64_t batch_average = 0;      ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
   int64_t check_samples = 3;      ///< samples of each run that the fast path is compared on
-  double check_tolerance = 1e-3;  ///< of the largest value of a tensor
+  double check_tolerance = 1e-3;  ///< of the largest value of a tensor, and of the sum of its values
   bool loop = false;              ///< the one-sample loop for every parameter: the reference, slow
 };
 
 /// How one parameter's importance is computed, for --verbose.
 struct Path {
   std::string parameter;
-  std::string path;  ///< "linear", "convolution", ..., "loop", "unused"
+  std::string path;  ///< "linear", "convolution", ..., "loop", "batch", "unused", "no local rule"
   std::string why;   ///< empty, or why not faster
 };
 
 /// Sums importance over samples: exact, one |gradient| a sample, at about the price of one batched pass.
 /// The result doesn't depend on the batches in which samples arrive (up to rounding, 1e-5), nor on threads.
+///
+/// What the fast path gives is compared with one-sample backward passes: in a whole batch, samples spread over it are
+/// seeded alone, so that couplings between samples show. A parameter that disagrees takes the loop, and paths() says
+/// so. The comparison is made again when the network uses a parameter in a new way, and (from time to time) for
+/// parameters whose importance was 0 in all samples compared so far.
 class Estimator {
  public:
-  /// parameters: leaves of F's graph under their names; requires_grad is set on them.
+  /// parameters: leaves of F's graph under their names (one leaf may have several); requires_grad is set on them.
   Estimator(Forward forward, NamedTensors parameters, const EstimatorOptions& options = {});
   ~Estimator();
   Estimator(Estimator&&) noexcept;
 
   /// Feeds a batch [n, ...]. Throws Error when F's output has another number of rows or isn't finite.
   void add(const at::Tensor& x);
-  /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it).
+  /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it). Throws Error naming the
+  /// parameter when one isn't finite.
   NamedTensors sum();
   int64_t count() const;
   /// One row a parameter, in their order; complete after the first add().

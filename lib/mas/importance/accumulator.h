@@ -1,0 +1,55 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mas/importance/graph.h"
+#include "mas/importance/kernel/outer_sum.h"
+#include "mas/importance/rules/rule.h"
+
+namespace mas {
+
+/// The importance of one parameter over the samples so far: float64 sums, in front of them the kernel's float32 panels,
+/// which are flushed before they lose digits. Memory is taken when something is added.
+class Accumulator {
+ public:
+  Accumulator(const at::Tensor& parameter, Measure measure) : parameter_(parameter), measure_(measure) {}
+
+  Accumulator(Accumulator&&) = default;
+  Accumulator& operator=(Accumulator&&) = default;
+
+  /// Gradients of m samples, [m, ...] with the parameter's elements in their order.
+  void add(const at::Tensor& each);
+  /// Those of `samples` samples as a product or through the kernel; float32. May run inside a hook of the engine.
+  void add(const Gradient::Product& product, const Leaf& leaf, int64_t samples);
+  void add(const Gradient::Kernel& kernel, const Leaf& leaf);
+  /// Panels into sums. Not inside a hook.
+  void flush();
+  /// Flushes. float64, the parameter's shape; zeros when nothing was added. Not a copy.
+  at::Tensor sum();
+
+ private:
+  struct Panels {
+    OuterSum omega;
+    Leaf leaf;
+    std::string layout;
+    std::function<at::Tensor(const at::Tensor&)> arrange;
+    // Rank-one samples that wait for more: a product of many rows is cheaper than many of few.
+    std::vector<at::Tensor> left, right;
+    int64_t waiting = 0;
+  };
+  OuterSum& panels(int64_t groups, int64_t k, int64_t columns, const Leaf& leaf,
+                   std::function<at::Tensor(const at::Tensor&)> arrange);
+  void add_waiting();
+  double* sums();
+
+  at::Tensor parameter_;
+  Measure measure_;
+  at::Tensor sum_;
+  std::vector<std::unique_ptr<Panels>> panels_;  // one, unless the network changes how it uses the parameter
+  Panels* current_ = nullptr;
+};
+
+}  // namespace mas

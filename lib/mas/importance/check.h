@@ -1,0 +1,22 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <string>
+
+namespace mas {
+
+/// How far two tensors of sums of |g| lie apart.
+struct Difference {
+  double largest = 0, total = 0;            ///< max |got - want|, Σ |got - want|
+  double want_largest = 0, want_total = 0;  ///< max want, Σ want
+
+  bool within(double tolerance) const {  // false for NaN
+    return largest <= tolerance * want_largest && total <= tolerance * want_total;
+  }
+  double relative() const { return want_largest > 0 ? largest / want_largest : largest; }
+};
+
+/// Of float64 tensors of one shape, contiguous.
+Difference compare(const at::Tensor& got, const at::Tensor& want);
+
+}  // namespace mas

@@ -1,0 +1,221 @@
+#include "mas/importance/pass.h"
+
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/generated/Functions.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace mas {
+namespace {
+
+using torch::autograd::Node;
+using torch::autograd::variable_list;
+
+constexpr int64_t kChunk = 1 << 22;  // elements of per-sample gradients in memory at a time
+
+// Sees the gradient that arrives at a node, and hands it on.
+class Tap : public torch::autograd::FunctionPreHook {
+ public:
+  explicit Tap(std::function<void(const at::Tensor&)> see) : see_(std::move(see)) {}
+  variable_list operator()(const variable_list& gradients) override {
+    see_(gradients[0]);
+    return gradients;
+  }
+
+ private:
+  std::function<void(const at::Tensor&)> see_;
+};
+
+bool kernel_takes(const at::Tensor& t) { return t.scalar_type() == at::kFloat && t.device().is_cpu(); }
+bool kernel_takes(const Gradient::Product& p) {
+  return p.left.defined() && kernel_takes(p.left) && kernel_takes(p.right);
+}
+
+bool only_transposes(const Leaf& leaf) {
+  return std::all_of(leaf.chain.begin(), leaf.chain.end(), [](const auto& n) { return n->name() == "TBackward0"; });
+}
+
+// The ReLU whose only input is the node's output, seen through reshapes that keep the elements' order.
+Node* following_relu(const Graph& graph, Node* node) {
+  for (;;) {
+    const auto found = graph.consumers.find(node);
+    if (found == graph.consumers.end() || found->second.size() != 1) return nullptr;
+    node = found->second[0];
+    const auto name = node->name();
+    if (name == "ReluBackward0") return node;
+    if (name != "ViewBackward0" && name != "UnsafeViewBackward0" && name != "ReshapeAliasBackward0") return nullptr;
+  }
+}
+
+}  // namespace
+
+Pass::Pass(const Forward& forward, const at::Tensor& x, const ParameterIndex& index, const std::vector<bool>& active,
+           Method method)
+    : method_(method), samples_(x.size(0)) {
+  at::AutoGradMode on(true);
+  y_ = forward(x);
+  graph_ = walk(
+      y_, index, [&](int i) { return bool(active[i]); },
+      [&](Node& node) {
+        const Rule* rule = find_rule(node);
+        return rule && (method == Method::kMas || rule->output);
+      });
+  for (const auto& [parameter, node] : graph_.unknown) refused_[parameter] = "no rule for " + node;
+}
+
+void Pass::add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators,
+               const std::vector<int64_t>& rows) {
+  accumulators_ = &accumulators;
+  rows_ = rows;
+  if (method_ == Method::kMas)
+    backward();
+  else
+    local(parameters);
+  at::NoGradGuard off;
+  for (const auto& [parameter, uses] : waiting_)
+    if (!refused_.count(parameter)) add_together(parameter, uses);
+  waiting_.clear();
+}
+
+at::Tensor Pass::masked(const at::Tensor& seed) const {
+  if (rows_.empty()) return seed;
+  const auto keep = at::tensor(rows_, at::kLong).to(seed.device());
+  return at::zeros_like(seed).index_copy_(0, keep, seed.index_select(0, keep));
+}
+
+void Pass::backward() {
+  torch::autograd::edge_list outputs;
+  std::vector<const Use*> ends;
+  for (const auto& use : graph_.uses) {
+    if (use.terminal) {
+      outputs.emplace_back(use.node, 0);
+      ends.push_back(&use);
+    } else {
+      use.node->add_pre_hook(std::make_unique<Tap>([this, &use](const at::Tensor& delta) { arrive(use, delta); }));
+    }
+  }
+  if (outputs.empty()) return;
+  at::Tensor seed;
+  {
+    at::NoGradGuard off;
+    seed = samples_ == 1 ? 2 * y_.detach() : masked(2 * y_.detach());
+  }
+  const auto deltas = torch::autograd::Engine::get_default_engine().execute(
+      {torch::autograd::impl::gradient_edge(y_)}, {seed}, /*keep_graph=*/false, /*create_graph=*/false,
+      /*accumulate_grad=*/false, outputs);
+  for (size_t i = 0; i < deltas.size(); i++) arrive(*ends[i], deltas[i]);
+}
+
+// Section 4.2 of the paper: the gradient of ||y_l||^2, 2 y_l, with the layer's input held constant.
+void Pass::local(const std::vector<at::Tensor>& parameters) {
+  at::NoGradGuard off;
+  for (const auto& use : graph_.uses) {
+    at::Tensor y;
+    if (Node* relu = following_relu(graph_, use.node.get()))
+      y = saved(*relu, static_cast<torch::autograd::generated::ReluBackward0*>(relu)->result_).detach();
+    else
+      y = find_rule(*use.node)->output(use, [&](int i) { return parameters[i].detach(); });
+    if (!y.defined()) {
+      for (const auto& slot : use.slots) refused_[slot.second.parameter] = "the layer's output can't be told";
+      continue;
+    }
+    const auto shape = output_shape(*use.node, 0);
+    y = y.reshape(shape);
+    if (y.size(0) % samples_ == 0) y = masked(y.reshape({samples_, -1})).reshape(shape);
+    arrive(use, 2 * y);
+  }
+}
+
+bool Pass::coupled(const at::Tensor& delta) const {
+  auto others = at::ones(samples_, at::kBool);
+  others.index_fill_(0, at::tensor(rows_, at::kLong), false);
+  return delta.reshape({samples_, -1}).ne(0).any(1).logical_and_(others.to(delta.device())).any().item<bool>();
+}
+
+void Pass::arrive(const Use& use, at::Tensor delta) {
+  if (!delta.defined()) return;
+  at::NoGradGuard off;
+  const char* wrong = nullptr;
+  if (delta.dim() == 0 || delta.size(0) % samples_)
+    wrong = "the layer's samples aren't along its first dimension";
+  else if (!rows_.empty() && coupled(delta))
+    wrong = "samples of a batch influence one another";
+  const Rule& rule = *find_rule(*use.node);
+  Arrival arrival{*use.node, delta, samples_, {}, kernel_takes(delta)};
+  for (const auto& [slot, leaf] : use.slots) {
+    if (refused_.count(leaf.parameter)) continue;
+    if (wrong) {
+      refused_[leaf.parameter] = wrong;
+      continue;
+    }
+    arrival.slots.insert(slot);
+    arrival.kernels = arrival.kernels && graph_.times.at(leaf.parameter) == 1;
+  }
+  if (arrival.slots.empty()) return;
+  const auto gradients = rule.gradients(arrival);
+  for (int slot : arrival.slots) {
+    const Leaf& leaf = use.slots.at(slot);
+    const auto found = gradients.find(slot);
+    if (found == gradients.end()) {
+      refused_[leaf.parameter] = "no rule for this use of " + use.node->name();
+      continue;
+    }
+    rules_[leaf.parameter] = rule.name;
+    if (graph_.times.at(leaf.parameter) == 1)
+      add_gradient(leaf.parameter, leaf, found->second);
+    else
+      waiting_[leaf.parameter].push_back({leaf, found->second});
+  }
+}
+
+void Pass::add_gradient(int parameter, const Leaf& leaf, const Gradient& gradient) {
+  auto& to = (*accumulators_)[parameter];
+  if (gradient.kernel.add)
+    to.add(gradient.kernel, leaf);
+  else if (kernel_takes(gradient.product))
+    to.add(gradient.product, leaf, samples_);
+  else if (leaf.chain.empty())
+    add_together(parameter, {{leaf, gradient}});
+  else
+    waiting_[parameter].push_back({leaf, gradient});
+}
+
+// Gradients of all uses add before |.|.
+void Pass::add_together(int parameter, const std::vector<Waiting>& uses) {
+  auto& to = (*accumulators_)[parameter];
+  const bool products = std::all_of(uses.begin(), uses.end(), [](const Waiting& w) {
+    return kernel_takes(w.gradient.product) && only_transposes(w.leaf);
+  });
+  if (products) {  // the uses' rows stacked: their products add up; a transposed use has its sides exchanged
+    std::vector<at::Tensor> left, right;
+    for (const auto& w : uses) {
+      const bool turned = (w.leaf.chain.size() ^ uses[0].leaf.chain.size()) & 1;
+      const auto& p = w.gradient.product;
+      const auto &l = turned ? p.right : p.left, &r = turned ? p.left : p.right;
+      left.push_back(l.reshape({samples_, -1, l.size(1)}));
+      right.push_back(r.reshape({samples_, -1, r.size(1)}));
+    }
+    to.add({at::cat(left, 1).flatten(0, 1), at::cat(right, 1).flatten(0, 1)}, uses[0].leaf, samples_);
+    return;
+  }
+  int64_t size = 1;
+  for (int64_t n = 0, count; n < samples_; n += count) {
+    count = n == 0 ? 1 : std::min(std::max<int64_t>(1, kChunk / std::max<int64_t>(1, size)), samples_ - n);
+    at::Tensor total;
+    for (const auto& w : uses) {
+      at::Tensor g = w.gradient.each(n, count);
+      if (!w.leaf.chain.empty()) {
+        std::vector<at::Tensor> pulled;
+        for (int64_t i = 0; i < count; i++) pulled.push_back(w.leaf.pull(g[i]));
+        g = at::stack(pulled);
+      }
+      size = g.numel() / count;
+      total = total.defined() ? total + g : g;
+    }
+    to.add(total);
+  }
+}
+
+}  // namespace mas
