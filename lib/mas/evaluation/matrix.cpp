@@ -69,8 +69,8 @@ Measures measure(const AccuracyMatrix& matrix) {
     const auto learned = static_cast<int64_t>(j) + 1;
     measures.drop.push_back(difference(cell_after(matrix, learned, j), last[j]));
     if (j > 0) {
-      const Cell untrained = j < matrix.untrained.size() ? matrix.untrained[j] : Cell{};
-      gained.push_back(difference(cell_after(matrix, learned - 1, j), untrained));
+      const bool known = j < matrix.untrained.size();
+      gained.push_back(known ? difference(cell_after(matrix, learned - 1, j), matrix.untrained[j]) : Cell{});
     }
     if (j + 1 == tasks) continue;
     kept.push_back(difference(last[j], cell_after(matrix, learned, j)));

@@ -31,6 +31,34 @@ void record_result(ModelFile& file, int64_t learned, const std::string& task, do
   file.results.push_back({{"learned", learned}, {"accuracy", {{task, accuracy}}}});
 }
 
+std::vector<TestResult> record_test_results(Model& model, const OpenOptions& options) {
+  std::vector<TestResult> results;
+  for (const auto& task : model.tasks()) {
+    TestResult result{task.name, {}, "the model has no outputs for it"};
+    try {
+      result.accuracy = test_accuracy(model, task, options);
+    } catch (const Error& error) {
+      result.why = error.what();
+    }
+    if (result.accuracy) {
+      record_result(model.file, static_cast<int64_t>(model.tasks().size()), task.name, *result.accuracy);
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+void record_transfer(Model& model, const OpenOptions& options) {
+  const auto& task = model.tasks().back();
+  if (task.scenario != Scenario::kDomain || model.tasks().size() < 2) return;
+  try {
+    const auto accuracy = test_accuracy(model, task, options);
+    if (accuracy) record_result(model.file, static_cast<int64_t>(model.tasks().size()) - 1, task.name, *accuracy);
+  } catch (const Error&) {
+    // No test data: record_test_results tells why after the training.
+  }
+}
+
 AccuracyMatrix recorded_matrix(const Model& model) {
   AccuracyMatrix matrix;
   for (const auto& task : model.tasks()) matrix.tasks.push_back(task.name);

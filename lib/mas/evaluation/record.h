@@ -18,6 +18,21 @@ std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const 
 /// A row of /results: {"learned": 2, "accuracy": {"t1": 0.98, "t2": 0.97}}.
 void record_result(ModelFile& file, int64_t learned, const std::string& task, double accuracy);
 
+/// One task's accuracy on its test data, or why there is none.
+struct TestResult {
+  std::string task;
+  std::optional<double> accuracy;
+  std::string why;
+};
+
+/// Measures every task that the model has learned and records what can be measured, so that a pipeline's last model
+/// tells what was forgotten. Data that are gone by then are no error: that is what this project is for.
+std::vector<TestResult> record_test_results(Model& model, const OpenOptions& options);
+
+/// Before the last task is trained: records how well the model does on it already (R[j-1][j] of forward transfer),
+/// which only scenario domain can tell.
+void record_transfer(Model& model, const OpenOptions& options);
+
 /// The matrix of the rows that a model file carries, a row after each task. `name` is the file, for messages.
 AccuracyMatrix recorded_matrix(const Model& model);
 

@@ -1,0 +1,94 @@
+#include "mas/evaluation/evaluate.h"
+
+#include <fmt/format.h>
+
+#include "mas/error.h"
+#include "mas/evaluation/record.h"
+
+namespace mas {
+namespace {
+
+using Row = std::vector<std::optional<double>>;
+
+Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOptions& options) {
+  Row row;
+  for (const auto& task : tasks) row.push_back(test_accuracy(model, task, options));
+  return row;
+}
+
+// b_j of forward transfer: the first task's network as it was before its training. Heads of their own transfer nothing.
+Row measure_untrained(const Model& last, const OpenOptions& options) {
+  const auto& tasks = last.tasks();
+  if (tasks.size() < 2 || tasks.front().scenario != Scenario::kDomain) return {};
+  Model fresh(last.file.arch, tasks.front().seed);
+  fresh.add_task(tasks.front());
+  return measure_row(fresh, tasks, options);
+}
+
+}  // namespace
+
+std::vector<Model> open_models(const std::vector<std::string>& paths) {
+  std::vector<Model> models;
+  for (const auto& path : paths) {
+    models.emplace_back(read_model(path), path);
+    const auto& tasks = models.back().tasks();
+    if (tasks.empty()) throw Error(path, "has learned no task");
+    if (models.size() == 1) continue;
+    const auto& before = models[models.size() - 2].tasks();
+    for (size_t i = 0; i < before.size() && i < tasks.size(); i++) {
+      if (before[i].name == tasks[i].name) continue;
+      throw Error(path, fmt::format("learned {} where {} learned {}: not the same sequence of tasks", tasks[i].name,
+                                    models[models.size() - 2].name(), before[i].name));
+    }
+  }
+  return models;
+}
+
+AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options) {
+  const Model* longest = &models.front();
+  for (const auto& model : models) {
+    if (model.tasks().size() >= longest->tasks().size()) longest = &model;
+  }
+  AccuracyMatrix matrix;
+  if (models.size() == 1)
+    matrix = recorded_matrix(models.front());
+  else
+    for (const auto& task : longest->tasks()) matrix.tasks.push_back(task.name);
+  for (auto& model : models) {
+    const auto learned = static_cast<int64_t>(model.tasks().size());
+    if (!matrix.learned.empty() && models.size() == 1 && matrix.learned.back() == learned) {
+      matrix.learned.pop_back();
+      matrix.models.pop_back();
+      matrix.accuracy.pop_back();
+    }
+    matrix.learned.push_back(learned);
+    matrix.models.push_back(models.size() == 1 ? "after " + model.tasks().back().name : model.name());
+    matrix.accuracy.push_back(measure_row(model, longest->tasks(), options));
+  }
+  matrix.untrained = measure_untrained(*longest, options);
+  return matrix;
+}
+
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options) {
+  AccuracyMatrix matrix;
+  matrix.tasks.push_back(spec);
+  const auto data = open_dataset(DataSpec::parse(spec), options);
+  if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
+  for (auto& model : models) {
+    check_input(model, *data, spec);
+    matrix.models.push_back(model.name());
+    matrix.learned.push_back(1);
+    matrix.accuracy.push_back({measure_accuracy(model, model.tasks().back(), *data).fraction()});
+  }
+  return matrix;
+}
+
+void record_matrix(ModelFile& file, const AccuracyMatrix& matrix) {
+  for (size_t i = 0; i < matrix.models.size(); i++) {
+    for (size_t j = 0; j < matrix.tasks.size(); j++) {
+      if (matrix.accuracy[i][j]) record_result(file, matrix.learned[i], matrix.tasks[j], *matrix.accuracy[i][j]);
+    }
+  }
+}
+
+}  // namespace mas

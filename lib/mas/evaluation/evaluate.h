@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "mas/data/dataset.h"
+#include "mas/evaluation/matrix.h"
+#include "mas/model/model.h"
+
+namespace mas {
+
+/// Reads models that learned the same sequence of tasks, in the order given. Throws Error naming the file.
+std::vector<Model> open_models(const std::vector<std::string>& paths);
+
+/// Measures each model on the test data of each task of the last one. With a single model the rows that travel in its
+/// file come first, and its own row is measured anew. Throws Error where data can't be had.
+AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options);
+
+/// One column: each model's running task on the data that `spec` names, which need labels.
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options);
+
+/// Puts the matrix's rows into /results, so that they travel with the file.
+void record_matrix(ModelFile& file, const AccuracyMatrix& matrix);
+
+}  // namespace mas

@@ -1,0 +1,183 @@
+#include "mas/importance/run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "mas/data/loader.h"
+#include "mas/error.h"
+#include "mas/importance/importance.h"
+#include "mas/model/accuracy.h"
+
+namespace mas {
+namespace {
+
+struct Shard {
+  int64_t index = 0, count = 1;
+};
+
+Shard parse_shard(const std::string& text) {
+  if (text.empty()) return {};
+  long long index = 0, count = 0;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "%lld/%lld%n", &index, &count, &used) != 2 || used != static_cast<int>(text.size()) ||
+      index < 1 || index > count) {
+    throw UsageError("--shard", fmt::format("must be I/N with 1 <= I <= N, such as 1/4, got {}", text));
+  }
+  return {index - 1, count};
+}
+
+EstimatorOptions parse_estimator(const ImportanceOptions& options) {
+  EstimatorOptions parsed;
+  if (options.method == "local") {
+    parsed.method = Method::kLocal;
+  } else if (options.method != "mas") {
+    throw UsageError("--method", fmt::format("must be mas or local, got {}", options.method));
+  }
+  if (options.estimator == "per-sample") return parsed;
+  long long n = 0;
+  int used = 0;
+  if (std::sscanf(options.estimator.c_str(), "batch:%lld%n", &n, &used) != 1 ||
+      used != static_cast<int>(options.estimator.size()) || n < 1) {
+    throw UsageError("--estimator", fmt::format("must be per-sample or batch:N, got {}", options.estimator));
+  }
+  if (parsed.method == Method::kLocal) throw UsageError("--estimator", "batch:N is for --method mas");
+  parsed.batch_average = n;
+  return parsed;
+}
+
+// Ω is about outputs: of the running task's head, or of all heads side by side.
+Forward make_forward(Model& model, const std::string& outputs) {
+  const TaskRecord& running = model.tasks().back();
+  if (outputs == "all" && running.scenario == Scenario::kTask) {
+    return [&model](const at::Tensor& x) {
+      std::vector<at::Tensor> all;
+      for (const auto& task : model.tasks()) all.push_back(model.forward(x, task));
+      return at::cat(all, 1);
+    };
+  }
+  return [&model, &running](const at::Tensor& x) { return model.forward(x, running); };
+}
+
+struct Source {
+  std::unique_ptr<Dataset> data;
+  std::vector<int64_t> rows;
+};
+
+std::vector<Source> open_sources(const Model& model, const ImportanceOptions& options) {
+  auto specs = options.data;
+  if (specs.empty()) specs.push_back(model.tasks().back().data);
+  OpenOptions open = options.open;
+  open.want_labels = false;
+  const Shard shard = parse_shard(options.shard);
+  int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
+  std::vector<Source> sources;
+  for (const auto& spec : specs) {
+    Source source{open_dataset(DataSpec::parse(spec), open), {}};
+    check_input(model, *source.data, spec);
+    const int64_t size = std::min(left, source.data->size());
+    for (int64_t row = shard.index; row < size; row += shard.count) source.rows.push_back(row);
+    left -= size;
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+ImportanceReport summarise(const ImportanceRecord& record) {
+  ImportanceReport report;
+  report.count = record.count;
+  double total = 0, elements = 0;
+  for (const auto& [name, sum] : record.sum) {
+    total += sum.sum().item<double>();
+    elements += static_cast<double>(sum.numel());
+    const double most = sum.numel() ? sum.max().item<double>() / static_cast<double>(record.count) : 0;
+    if (most > report.largest || report.largest_parameter.empty()) {
+      report.largest = most;
+      report.largest_parameter = name;
+    }
+  }
+  if (elements > 0) report.mean = total / static_cast<double>(record.count) / elements;
+  return report;
+}
+
+void check_tasks(const Model& model) {
+  if (model.tasks().empty()) throw Error(model.name(), "has learned no task, so it has no outputs; train it first");
+}
+
+}  // namespace
+
+ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
+  check_tasks(model);
+  const EstimatorOptions estimator_options = parse_estimator(options);
+  parse_combine(options.combine);
+  const NamedTensors parameters = model.shared_parameters();
+  check_importance(model.file.importance, parameters, model.name());
+  auto sources = open_sources(model, options);
+  int64_t total = 0, fed = 0;
+  for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());
+  if (total == 0) throw Error(options.shard.empty() ? "--data" : "--shard", "leaves no samples to feed");
+  auto& record = model.file.importance;
+  begin_feed(record, static_cast<int64_t>(model.tasks().size()), options.method, options.estimator, options.combine,
+             model.name());
+
+  const auto begin = std::chrono::steady_clock::now();
+  model.train(false);
+  Estimator estimator(make_forward(model, options.outputs), parameters, estimator_options);
+  LoaderOptions order;
+  order.batch_size = options.batch_size;
+  order.labels = false;
+  for (auto& source : sources) {
+    Loader loader(*source.data, source.rows, order);
+    for (Batch batch; loader.next(batch);) {
+      estimator.add(batch.images);
+      fed += batch.images.size(0);
+      if (options.progress) options.progress(fed, total);
+    }
+  }
+  feed(record, estimator.sum(), estimator.count());
+  for (const auto& [name, value] : parameters) value.detach().set_requires_grad(false);
+
+  ImportanceReport report = summarise(record);
+  report.fed = fed;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.paths = estimator.paths();
+  int64_t looped = 0;
+  for (const auto& path : report.paths) looped += path.path == "loop";
+  if (looped > 0) {
+    report.verbose_hint =
+        fmt::format("{} of {} parameters took the one-sample loop, which is exact but slow; --verbose tells why",
+                    looped, report.paths.size());
+  }
+  return report;
+}
+
+ImportanceReport merge_importance(Model& model, const std::vector<std::string>& files,
+                                  const ImportanceOptions& options) {
+  check_tasks(model);
+  parse_combine(options.combine);
+  ImportanceRecord merged = model.file.importance;
+  for (const auto& path : files) {
+    const ModelFile other = read_model(path);
+    check_importance(other.importance, model.shared_parameters(), path);
+    for (const auto& [name, value] : model.shared_parameters()) {
+      const auto it = other.weights.find(name);
+      if (it == other.weights.end() || !it->second.equal(value)) {
+        throw Error(path, fmt::format("{} differs from {}: not the same model", name, model.name()));
+      }
+    }
+    begin_feed(merged, static_cast<int64_t>(model.tasks().size()), other.importance.method, other.importance.estimator,
+               options.combine, path);
+    merge(merged, other.importance, path);
+  }
+  model.file.importance = std::move(merged);
+  return summarise(model.file.importance);
+}
+
+void reset_importance(Model& model) {
+  auto& record = model.file.importance;
+  record.sum.clear();
+  record.count = 0;
+}
+
+}  // namespace mas

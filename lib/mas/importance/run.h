@@ -1,0 +1,45 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mas/data/dataset.h"
+#include "mas/importance/estimator.h"
+#include "mas/model/model.h"
+
+namespace mas {
+
+struct ImportanceOptions {
+  std::vector<std::string> data;         ///< specs; empty: the running task's own
+  std::string method = "mas";            ///< mas, local
+  std::string estimator = "per-sample";  ///< per-sample, batch:N
+  std::string combine = "sum";           ///< see importance.h
+  std::string outputs = "head";          ///< head: of the running task; all: of every head, side by side
+  int64_t limit = 0;                     ///< samples; 0: all
+  std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all
+  int64_t batch_size = 128;              ///< samples a pass
+  OpenOptions open;                      ///< where data are looked up
+  std::function<void(int64_t done, int64_t total)> progress;  ///< samples
+};
+
+struct ImportanceReport {
+  int64_t fed = 0;    ///< samples of this run
+  int64_t count = 0;  ///< samples of the running task in all
+  double seconds = 0;
+  double mean = 0, largest = 0;  ///< of sum / count over all parameters
+  std::string largest_parameter;
+  std::vector<Path> paths;
+  std::string verbose_hint;  ///< a line where a parameter took the slow path, else empty
+};
+
+/// Feeds samples into the model's importance. Throws before any work where options, data and model don't go together.
+ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options);
+
+/// Adds the importance of other files of the same model (shards). Throws Error naming the file that doesn't fit.
+ImportanceReport merge_importance(Model& model, const std::vector<std::string>& files,
+                                  const ImportanceOptions& options);
+
+/// Forgets what was fed for the running task; the finished tasks' Ω stays.
+void reset_importance(Model& model);
+
+}  // namespace mas

@@ -1,0 +1,28 @@
+#pragma once
+#include <map>
+#include <string>
+
+#include "mas/tensors.h"
+
+namespace mas {
+
+/// What is exported: tensors under names; importance has the names of the weights that it is about.
+struct ExportContent {
+  NamedTensors weights;     ///< empty: not wanted
+  NamedTensors importance;  ///< empty: not wanted
+};
+
+/// The bytes of a file.
+using ExportFormat = std::string (*)(const ExportContent& content);
+
+/// name -> writer; a new format is a file in formats/ and a line in this table.
+const std::map<std::string, ExportFormat>& export_formats();
+
+/// {"schema": "mas-export/1", "weights": {NAME: {"shape": [...], "values": [flat, row by row]}}, "importance": {...}}
+std::string export_json(const ExportContent& content);
+/// A header and a line an element: name,index,weight,importance (index: flat, row by row; columns as wanted).
+std::string export_csv(const ExportContent& content);
+/// For numpy.load: an array each; with both kinds, under weights/NAME and importance/NAME.
+std::string export_npz(const ExportContent& content);
+
+}  // namespace mas

@@ -1,0 +1,15 @@
+#include "mas/io/npz.h"
+#include "mas/io/formats.h"
+
+namespace mas {
+
+std::string export_npz(const ExportContent& content) {
+  if (content.importance.empty()) return serialize_npz(content.weights);
+  if (content.weights.empty()) return serialize_npz(content.importance);
+  NamedTensors all;
+  for (const auto& [name, tensor] : content.weights) all["weights/" + name] = tensor;
+  for (const auto& [name, tensor] : content.importance) all["importance/" + name] = tensor;
+  return serialize_npz(all);
+}
+
+}  // namespace mas
