@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdio>
+#include <string>
+
+#include "common/tool.h"
+#include "mas/io/model_file.h"
+
+namespace mas::tool {
+
+/// Where a tool's model goes: -o, or standard output where that is no terminal.
+class ModelOutput {
+ public:
+  void add_option(CLI::App& app);
+  /// Before any work: throws UsageError where a model would go to a terminal, and Error where the file can't be
+  /// written.
+  void check();
+  void write(const ModelFile& model) const;
+  bool is_standard_output() const { return path_ == "-"; }
+  /// Where reports go: standard error when the model is on standard output.
+  std::FILE* report() const { return is_standard_output() ? stderr : stdout; }
+
+ private:
+  std::string path_;
+};
+
+/// Throws Error where a file can't be made at `path`: no such folder, no permission.
+void check_writable(const std::string& path);
+
+}  // namespace mas::tool

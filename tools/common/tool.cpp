@@ -1,0 +1,128 @@
+#include "common/tool.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <malloc.h>
+#include <sched.h>
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <new>
+
+#include "common/help.h"
+#include "common/suggest.h"
+#include "mas/error.h"
+#include "mas/io/atomic_file.h"
+#include "mas/version.h"
+
+namespace mas::tool {
+namespace {
+
+int usable_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+// glibc maps every block above 32 MB anew and gives freed memory back; both cost more than the arithmetic of a large
+// batch. Kept, such blocks are reused.
+void keep_memory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+std::string one_line(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+int fail(const CLI::App& app, const std::string& message, int status) {
+  std::cerr << app.get_name() << ": " << one_line(message) << "\n";
+  return status;
+}
+
+void apply(const CommonOptions& options) {
+  if (options.device == "cuda" && !torch::cuda::is_available()) {
+    throw UsageError("--device", "this LibTorch has no CUDA, or the machine no such device; use --device cpu");
+  }
+  at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
+  keep_memory();
+}
+
+}  // namespace
+
+OpenOptions CommonOptions::open_options() const {
+  OpenOptions open;
+  open.directories = data_directories;
+  if (const char* folder = std::getenv("MAS_DATA")) open.directories.emplace_back(folder);
+  if (const char* home = std::getenv("HOME")) open.directories.push_back(std::string(home) + "/.local/share/mas");
+  return open;
+}
+
+void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
+  app.formatter(std::make_shared<HelpFormatter>());
+  const auto group = "Common options";
+  app.set_help_flag("-h,--help", "print this help")->group(group);
+  app.set_version_flag("--version", std::string(app.get_name()) + " " + version(), "print the version")->group(group);
+  if (data) {
+    app.add_option("--data-dir", options.data_directories, "where names such as mnist are looked up (also $MAS_DATA)")
+        ->type_name("DIR")
+        ->take_all()
+        ->expected(1)
+        ->group(group);
+  }
+  app.add_option("--threads", options.threads, "threads [all cores]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->group(group);
+  app.add_option("--device", options.device, "cpu or cuda [cpu]")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->type_name("DEVICE")
+      ->group(group);
+  app.add_option("--progress", options.progress, "progress bar on standard error: auto, always or never [auto]")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN")
+      ->group(group);
+  app.add_flag("-q,--quiet", options.quiet, "no report, only errors")->group(group);
+}
+
+int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the process
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return kDone;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << "\n";
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    return fail(app, explain(app, error, argc, argv), kUsage);
+  }
+  try {
+    apply(options);
+    const int status = work();
+    std::cout.flush();
+    if (!std::cout) throw Error("standard output", "can't be written");
+    return status;
+  } catch (const BrokenPipe&) {
+    return kFailed;  // whoever read has had enough; there is nobody to tell
+  } catch (const UsageError& error) {
+    return fail(app, error.what(), kUsage);
+  } catch (const Error& error) {
+    return fail(app, error.what(), kFailed);
+  } catch (const std::bad_alloc&) {
+    return fail(app, "not enough memory; try a smaller --batch", kFailed);
+  } catch (const c10::Error& error) {
+    return fail(app, error.what_without_backtrace(), kFailed);
+  } catch (const std::exception& error) {
+    return fail(app, error.what(), kFailed);
+  }
+}
+
+}  // namespace mas::tool

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "mas/data/dataset.h"
+
+namespace mas::tool {
+
+/// Exit statuses, as each man page states them.
+enum Status { kDone = 0, kFailed = 1, kUsage = 2, kUnmet = 3 };
+
+/// Options that all tools share.
+struct CommonOptions {
+  int threads = 0;  ///< 0: as many as the cores that the process may use
+  std::string device = "cpu";
+  std::string progress = "auto";
+  bool quiet = false;
+  std::vector<std::string> data_directories;
+
+  /// Where data names are looked up: --data-dir, $MAS_DATA, ~/.local/share/mas.
+  OpenOptions open_options() const;
+};
+
+/// Adds them; `data`: also --data-dir.
+void add_common_options(CLI::App& app, CommonOptions& options, bool data = true);
+
+/// The one place that parses, calls the work and turns exceptions into a line on standard error and an exit status.
+/// `work` returns the status of a run that didn't fail.
+int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work);
+
+}  // namespace mas::tool

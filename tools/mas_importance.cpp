@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include "common/model_output.h"
+#include "common/progress.h"
+#include "common/tool.h"
+#include "mas/error.h"
+#include "mas/importance/run.h"
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<std::string> data, merge;
+  bool reset = false, verbose = false;
+  mas::ImportanceOptions importance;
+  mas::tool::CommonOptions common;
+  mas::tool::ModelOutput output;
+};
+
+void add_options(CLI::App& app, Options& o) {
+  auto& i = o.importance;
+  app.add_option("MODEL", o.model, "model file (- for standard input)")->required();
+  o.output.add_option(app);
+  app.add_option("--data", o.data, "samples; labels are not read (the running task's data unless given)")
+      ->type_name("SPEC...");
+  app.add_option("--method", i.method, "mas, or local (Hebb's rule, layer by layer)")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")
+      ->check(CLI::IsMember({"head", "all"}))
+      ->capture_default_str()
+      ->type_name("WHICH");
+  const CLI::Range count(int64_t{1}, int64_t{1} << 40);
+  app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
+  app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")->type_name("I/N");
+  app.add_option("--batch", i.batch_size, "samples a pass; the result doesn't depend on it")
+      ->check(count)
+      ->capture_default_str()
+      ->type_name("N");
+  app.add_option("--merge", o.merge, "add the importance of these files; no data are fed unless given")
+      ->type_name("FILE...");
+  app.add_flag("--reset", o.reset, "forget what was fed for the running task");
+  app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
+  mas::tool::add_common_options(app, o.common);
+  app.footer(
+      "Examples:\n"
+      "  mas-importance first.h5 -o first-omega.h5\n"
+      "  mas-importance first.h5 --data photos.h5 --limit 5000 | mas-export - --format npz -o omega.npz\n");
+}
+
+void print_report(const Options& o, const mas::ImportanceReport& report) {
+  auto* out = o.output.report();
+  if (o.verbose) {
+    size_t width = 9;
+    for (const auto& path : report.paths) width = std::max(width, path.parameter.size());
+    fmt::print(out, "{:<{}}  {:<12}  why\n", "parameter", width, "path");
+    for (const auto& path : report.paths)
+      fmt::print(out, "{:<{}}  {:<12}  {}\n", path.parameter, width, path.path, path.why);
+  }
+  if (o.common.quiet) return;
+  if (!report.verbose_hint.empty() && !o.verbose) fmt::print(out, "{}\n", report.verbose_hint);
+  fmt::print(out, "{} samples fed in {:.1f} s; {} in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.fed,
+             report.seconds, report.count, report.mean, report.largest, report.largest_parameter);
+}
+
+int importance(Options& o) {
+  o.output.check();
+  mas::Model model(mas::read_model(o.model), o.model);
+  mas::tool::Progress progress(o.common, "importance");
+  o.importance.data = o.data;
+  o.importance.open = o.common.open_options();
+  o.importance.progress = std::ref(progress);
+  if (o.reset) mas::reset_importance(model);
+  mas::ImportanceReport report;
+  if (!o.merge.empty()) report = mas::merge_importance(model, o.merge, o.importance);
+  if (o.merge.empty() || !o.data.empty()) report = mas::estimate_importance(model, o.importance);
+  progress.clear();
+  print_report(o, report);
+  o.output.write(model.file);
+  return mas::tool::kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Estimate how much each parameter matters to what a network computes, without labels.",
+               "mas-importance"};
+  Options options;
+  add_options(app, options);
+  return mas::tool::run_tool(app, argc, argv, options.common, [&] { return importance(options); });
+}
