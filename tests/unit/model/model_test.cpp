@@ -1,0 +1,96 @@
+#include "mas/model/model.h"
+
+#include "mas/error.h"
+#include "mas/model/architecture.h"
+#include "unit/doctest_torch.h"
+
+using namespace mas;
+
+namespace {
+
+TaskRecord task(const std::string& name, std::vector<int64_t> classes, Scenario scenario = Scenario::kTask) {
+  TaskRecord record;
+  record.name = name;
+  record.data = "data";
+  record.classes = std::move(classes);
+  record.scenario = scenario;
+  return record;
+}
+
+Model mlp() { return Model(make_architecture("mlp:5", {3}), 1); }
+
+}  // namespace
+
+TEST_CASE("scenario task gives each task a head of its own, outside the shared parameters") {
+  auto model = mlp();
+  model.add_task(task("a", {0, 1, 2}));
+  model.add_task(task("b", {7, 3}));
+  CHECK(model.file.heads.at("a").at("weight").sizes() == at::IntArrayRef({3, 5}));
+  CHECK(model.file.heads.at("b").at("bias").sizes() == at::IntArrayRef({2}));
+  CHECK(model.shared_parameters().size() == 2);
+  const auto x = torch::randn({4, 3});
+  CHECK(model.forward(x, model.task("a")).sizes() == at::IntArrayRef({4, 3}));
+  CHECK(model.targets(torch::tensor({3, 7, 7}, at::kLong), model.task("b")).equal(torch::tensor({1, 0, 0}, at::kLong)));
+  CHECK_THROWS_AS(model.targets(torch::tensor({5}, at::kLong), model.task("b")), Error);
+}
+
+TEST_CASE("scenario class grows one head and keeps the old outputs and their importance") {
+  auto model = mlp();
+  model.add_task(task("a", {4, 1}, Scenario::kClass));
+  const auto before = model.file.weights.at("head.weight").clone();
+  model.file.importance.closed["head.weight"] = torch::ones({2, 5});
+  model.add_task(task("b", {1, 9, 8}, Scenario::kClass));
+  const auto after = model.file.weights.at("head.weight");
+  CHECK(after.sizes() == at::IntArrayRef({4, 5}));
+  CHECK(after.narrow(0, 0, 2).equal(before));
+  const auto omega = model.file.importance.closed.at("head.weight");
+  CHECK(omega.narrow(0, 0, 2).equal(torch::ones({2, 5})));
+  CHECK(omega.narrow(0, 2, 2).equal(torch::zeros({2, 5})));
+  CHECK(model.targets(torch::tensor({8, 4, 1}, at::kLong), model.task("b")).equal(torch::tensor({3, 0, 1}, at::kLong)));
+}
+
+TEST_CASE("scenario domain shares the outputs, so each task needs as many") {
+  auto model = mlp();
+  model.add_task(task("a", {0, 1}, Scenario::kDomain));
+  model.add_task(task("b", {2, 3}, Scenario::kDomain));
+  CHECK(model.file.weights.at("head.bias").sizes() == at::IntArrayRef({2}));
+  CHECK(model.targets(torch::tensor({3, 2}, at::kLong), model.task("b")).equal(torch::tensor({1, 0}, at::kLong)));
+  CHECK_THROWS_AS(model.add_task(task("c", {4, 5, 6}, Scenario::kDomain)), Error);
+}
+
+TEST_CASE("a task that can't be added is refused and nothing changes") {
+  auto model = mlp();
+  model.add_task(task("a", {0, 1}));
+  CHECK_THROWS_WITH_AS(model.add_task(task("a", {2, 3})),
+                       "mlp:5: has learned a task named a already; choose another name with --task", Error);
+  CHECK_THROWS_AS(model.add_task(task("b", {2, 3}, Scenario::kClass)), Error);
+  CHECK_THROWS_AS(model.add_task(task("b/c", {2, 3})), UsageError);
+  CHECK(model.tasks().size() == 1);
+  CHECK(model.file.tasks.size() == 1);
+}
+
+TEST_CASE("a model goes through its file and computes the same") {
+  auto model = mlp();
+  model.add_task(task("a", {0, 1, 2}));
+  const auto x = torch::randn({4, 3});
+  const auto want = model.forward(x, model.task("a"));
+  const Model again(model.file, "m.h5");
+  CHECK(again.forward(x, again.task("a")).equal(want));
+}
+
+TEST_CASE("a file whose parts don't fit each other is refused") {
+  auto model = mlp();
+  model.add_task(task("a", {0, 1, 2}));
+  ModelFile file = model.file;
+  file.heads["a"]["weight"] = torch::zeros({2, 5});
+  CHECK_THROWS_AS(Model(file, "m.h5"), Error);
+  file = model.file;
+  file.heads.clear();
+  CHECK_THROWS_WITH_AS(Model(file, "m.h5"), "m.h5: the head of task a has no bias", Error);
+  file = model.file;
+  file.tasks[0]["scenario"] = "other";
+  CHECK_THROWS_AS(Model(file, "m.h5"), Error);
+  file = model.file;
+  file.tasks = nlohmann::json::array({1});
+  CHECK_THROWS_AS(Model(file, "m.h5"), Error);
+}

@@ -1,0 +1,181 @@
+#include "mas/training/trainer.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "mas/error.h"
+#include "mas/model/accuracy.h"
+#include "mas/model/architecture.h"
+#include "mas/training/checkpoint.h"
+#include "unit/memory_dataset.h"
+
+using namespace mas;
+
+namespace {
+
+// A task on clouds, added to a model; importance 1 everywhere when asked for.
+Model with_task(MemoryDataset& data, const std::string& arch = "mlp:16") {
+  Model model(make_architecture(arch, data.sample_shape()), 3);
+  TaskRecord task;
+  task.name = "a";
+  task.data = "clouds";
+  task.classes = data.classes();
+  task.seed = 3;
+  model.add_task(task);
+  return model;
+}
+
+void give_importance(Model& model, double omega) {
+  auto& record = model.file.importance;
+  for (const auto& [name, value] : model.shared_parameters()) record.closed[name] = torch::full(value.sizes(), omega);
+  record.method = "mas";
+  record.estimator = "per-sample";
+  record.combine = "sum";
+}
+
+bool equal(const NamedTensors& a, const NamedTensors& b) {
+  if (a.size() != b.size()) return false;
+  for (const auto& [name, value] : a) {
+    if (!b.count(name) || !value.equal(b.at(name))) return false;
+  }
+  return true;
+}
+
+NamedTensors copy(const NamedTensors& tensors) {
+  NamedTensors copies;
+  for (const auto& [name, value] : tensors) copies[name] = value.clone();
+  return copies;
+}
+
+}  // namespace
+
+TEST_CASE("training learns, and reports loss, accuracy and penalty") {
+  auto data = MemoryDataset::clouds(600, 8, 4, 1);
+  auto model = with_task(data);
+  give_importance(model, 0.1);
+  TrainOptions options;
+  options.lambda = 1;
+  options.validation = 0.2;
+  std::vector<EpochReport> reports;
+  TrainCallbacks callbacks;
+  callbacks.epoch = [&](const EpochReport& r) { reports.push_back(r); };
+  const auto anchor = copy(model.shared_parameters());
+  train(model, data, options, "", callbacks);
+  REQUIRE(reports.size() == 4);
+  CHECK(reports.back().loss < reports.front().loss);
+  CHECK(reports.back().accuracy > 0.9);
+  CHECK(*reports.back().validation > 0.9);
+  Penalty penalty;
+  penalty.lambda = 1;
+  penalty.anchor = anchor;
+  penalty.omega = model.file.importance.closed;
+  CHECK(reports.back().penalty == doctest::Approx(penalty_value(penalty, model.shared_parameters())));
+  CHECK(reports.back().penalty > 0);
+  CHECK(!model.shared_parameters().begin()->second.requires_grad());
+}
+
+TEST_CASE("a penalty of great weight keeps the shared parameters where they were") {
+  auto data = MemoryDataset::clouds(600, 8, 4, 1);
+  const auto moved = [&](double lambda) {
+    auto model = with_task(data);
+    give_importance(model, 1);
+    const auto before = model.shared_parameters().at("fc1.weight").clone();
+    TrainOptions options;
+    options.lambda = lambda;
+    options.penalty_step = PenaltyStep::kProximal;
+    train(model, data, options);
+    return (model.shared_parameters().at("fc1.weight") - before).abs().max().item<double>();
+  };
+  CHECK(moved(0) > 0.02);
+  CHECK(moved(1e9) < 1e-6);
+}
+
+TEST_CASE("the same seed gives the same bits") {
+  auto data = MemoryDataset::clouds(300, 8, 4, 1);
+  auto a = with_task(data), b = with_task(data);
+  train(a, data, {});
+  torch::manual_seed(99);
+  train(b, data, {});
+  CHECK(equal(a.file.weights, b.file.weights));
+  CHECK(equal(a.file.heads.at("a"), b.file.heads.at("a")));
+}
+
+TEST_CASE("a training that was interrupted goes on bit for bit") {
+  const auto path = (std::filesystem::temp_directory_path() / "mas_trainer_test.h5").string();
+  auto data = MemoryDataset::clouds(300, 8, 4, 1);
+  for (const auto& [kind, patience] :
+       {std::pair{OptimizerOptions::Kind::kAdam, 0}, std::pair{OptimizerOptions::Kind::kSgd, 2}}) {
+    TrainOptions options;
+    options.epochs = 5;
+    options.optimizer.kind = kind;
+    options.optimizer.momentum = 0.9;
+    options.optimizer.lr = 0.01;
+    options.schedule = "cosine";
+    options.validation = 0.2;
+    options.patience = patience;
+    auto whole = with_task(data);
+    give_importance(whole, 0.2);
+    train(whole, data, options);
+
+    auto part = with_task(data);
+    give_importance(part, 0.2);
+    struct Interrupted {};
+    TrainCallbacks callbacks;
+    int epochs = 0;
+    callbacks.epoch = [&](const EpochReport&) {
+      if (++epochs == 4) throw Interrupted{};  // the checkpoint is that of epoch 3
+    };
+    CHECK_THROWS_AS(train(part, data, options, path, callbacks), Interrupted);
+    Model again(read_model(path), path);
+    CHECK(has_state(again.file));
+    train(again, data, options);
+    CHECK(equal(again.file.weights, whole.file.weights));
+    CHECK(equal(again.file.heads.at("a"), whole.file.heads.at("a")));
+    CHECK(serialize_model(again.file) == serialize_model(whole.file));
+  }
+  std::remove(path.c_str());
+}
+
+TEST_CASE("patience ends a training that gets no better, with the best weights") {
+  auto data = MemoryDataset::clouds(400, 8, 4, 1);
+  auto model = with_task(data);
+  TrainOptions options;
+  options.epochs = 60;
+  options.validation = 0.25;
+  options.patience = 3;
+  options.optimizer.lr = 0.02;
+  std::vector<double> accuracies;
+  TrainCallbacks callbacks;
+  callbacks.epoch = [&](const EpochReport& r) { accuracies.push_back(*r.validation); };
+  train(model, data, options, "", callbacks);
+  REQUIRE(accuracies.size() < 60);
+  const auto best = std::max_element(accuracies.begin(), accuracies.end());
+  CHECK(accuracies.end() - best == 4);
+}
+
+TEST_CASE("a loss that isn't finite stops the training") {
+  auto data = MemoryDataset::clouds(300, 8, 4, 1);
+  auto model = with_task(data);
+  TrainOptions options;
+  options.optimizer.kind = OptimizerOptions::Kind::kSgd;
+  options.optimizer.lr = 1e12;
+  CHECK_THROWS_AS(train(model, data, options), Error);
+}
+
+TEST_CASE("a step that would diverge is refused before any training") {
+  auto data = MemoryDataset::clouds(300, 8, 4, 1);
+  auto model = with_task(data);
+  give_importance(model, 300);
+  const auto before = copy(model.file.weights);
+  TrainOptions options;
+  options.optimizer.kind = OptimizerOptions::Kind::kSgd;
+  options.optimizer.lr = 0.01;
+  CHECK_THROWS_AS(train(model, data, options), Error);
+  CHECK(equal(model.file.weights, before));
+}
+
+TEST_CASE("data that don't fit the network are refused with both shapes") {
+  auto data = MemoryDataset::clouds(300, 8, 4, 1), other = MemoryDataset::clouds(300, 9, 4, 1);
+  auto model = with_task(data);
+  CHECK_THROWS_WITH_AS(train(model, other, {}), "clouds: samples of shape [9], but mlp:16 takes [8]", Error);
+}
