@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# What can't be used gets one line, exit 1 (or 2 for wrong usage), and nothing is written.
+
+load helper
+setup_file() { load helper; make_models; }
+
+# Each tool that reads a model gives the same cause.
+every_reader() {  # MESSAGE FILE
+  fails 1 "mas-eval: $1" mas-eval "$2"
+  fails 1 "mas-export: $1" mas-export "$2"
+  fails 1 "mas-importance: $1" mas-importance "$2" -o out.h5
+  fails 1 "mas-train: $1" mas-train "$2" --data "$small" -o out.h5
+  [ ! -e out.h5 ]
+}
+
+@test "files that are no models" {
+  : >empty.h5
+  every_reader "empty.h5: empty*" empty.h5
+  mkdir folder
+  every_reader "folder: *directory*" folder
+  every_reader "missing.h5: no such file*" missing.h5
+  echo "not a model, just some text" >text.h5
+  every_reader "text.h5: not an HDF5 file*" text.h5
+  head -c 100000 /dev/zero >zero.h5
+  every_reader "zero.h5: not an HDF5 file*" zero.h5
+}
+
+@test "models that are cut or changed" {
+  head -c 20000 "$(models)/first.h5" >cut.h5
+  every_reader "cut.h5: *" cut.h5
+  size=$(stat -c %s "$(models)/first.h5")
+  for at in 0 7 20 100 511 512 530 $((size / 2)) $((size - 1)); do
+    cp "$(models)/first.h5" changed.h5
+    byte=$(od -An -tu1 -j "$at" -N 1 changed.h5)
+    printf %b "\\x$(printf %x $((byte ^ 1)))" | dd of=changed.h5 bs=1 seek="$at" conv=notrunc status=none
+    fails 1 "mas-export: changed.h5: *" mas-export changed.h5
+  done
+  cat "$(models)/first.h5" <(echo more) >longer.h5
+  every_reader "longer.h5: *" longer.h5
+}
+
+@test "models that another program made wrong" {
+  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
+  make() {  # SCRIPT: changes a plain copy of important.h5 in f
+    /usr/bin/python3 - "$(models)/important.h5" "$1" <<'P'
+import sys, h5py
+with h5py.File(sys.argv[1]) as a, h5py.File("bad.h5", "w") as f:
+    for k, v in a.attrs.items(): f.attrs[k] = v
+    for k in a: a.copy(k, f)
+    exec(sys.argv[2])
+P
+  }
+  make 'pass'
+  mas-export bad.h5 >/dev/null
+  make 'del f["weights"]'
+  every_reader "bad.h5: *no weights*" bad.h5
+  make 'f.attrs["format"] = "other"'
+  every_reader "bad.h5: *format*" bad.h5
+  make 'f.attrs["format_version"] = "2.0"'
+  every_reader "bad.h5: *version 2*" bad.h5
+  make 'f["weights/fc1.weight"][0, 0] = float("nan")'
+  every_reader "bad.h5: *fc1.weight*nan*" bad.h5
+  make 'del f["weights/fc1.weight"]; f["weights/fc1.weight"] = [[1.0, 2.0]]'
+  every_reader "bad.h5: *fc1.weight*" bad.h5
+  make 'f["importance/sum/other"] = [1.0]'
+  every_reader "bad.h5: *other*" bad.h5
+  make 'del f["importance/sum/fc1.bias"]; f["importance/sum/fc1.bias"] = [1.0]'
+  every_reader "bad.h5: *fc1.bias*" bad.h5
+  make 'f["weights/extra"] = h5py.ExternalLink("/etc/passwd", "/x")'
+  every_reader "bad.h5: *xternal*" bad.h5
+}
+
+@test "wrong options name the nearest right one" {
+  fails 2 "mas-train: --lamda: unknown option; did you mean --lambda?" mas-train --lamda 3
+  fails 2 "mas-importance: --mehtod: unknown option; did you mean --method?" mas-importance x.h5 --mehtod=local
+  fails 2 "mas-eval: --jsn: unknown option; did you mean --json?" mas-eval x.h5 --jsn
+  fails 2 "mas-export: --fromat: unknown option; did you mean --format?" mas-export x.h5 --fromat npz
+  fails 2 "mas-data: --shet: unknown option; did you mean --sheet?" mas-data glyphs --shet x.png
+  fails 2 "mas-eval: *MODEL*required*" mas-eval
+  fails 2 "mas-train: *--epochs*abc*" mas-train --arch mlp:8 --data glyphs --epochs abc
+  fails 2 "mas-train: *--epochs*0*" mas-train --arch mlp:8 --data glyphs --epochs 0
+  fails 2 "mas-train: *--lambda*" mas-train --arch mlp:8 --data glyphs --lambda nan
+  fails 2 "mas-train: *--lr*" mas-train --arch mlp:8 --data glyphs --lr -1
+  fails 2 "mas-train: *--batch*" mas-train --arch mlp:8 --data glyphs --batch 2 --batch 3
+  fails 2 "mas-train: *more*" mas-train a.h5 more --data glyphs
+}
+
+@test "data that can't be used" {
+  fails 1 "mas-train: nowhere.csv: *" mas-train --arch mlp:8 --data nowhere.csv -o m.h5
+  fails 1 "mas-train: mnist: *--data-dir*" mas-train --arch mlp:8 --data mnist -o m.h5
+  fails 2 "mas-train: *clases*classes*" mas-train --arch mlp:8 --data glyphs,clases=0-4 -o m.h5
+  fails 1 "mas-train: *17*" mas-train --arch mlp:8 --data glyphs,classes=17 -o m.h5
+  [ ! -e m.h5 ]
+}

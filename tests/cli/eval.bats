@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+
+load helper
+setup_file() { load helper; make_models; }
+
+@test "one model tells its story: a row after each task, the drop and the measures with their formulas" {
+  silent mas-eval "$(models)/both.h5" >report
+  grep -q "^after first " report
+  grep -q "^after second " report
+  grep -q "^drop " report
+  grep -q "^ACC .* mean over tasks j of R\[T\]\[j\]$" report
+  grep -q "^BWT .* Lopez-Paz" report
+  grep -q "^forgetting .* Chaudhry" report
+}
+
+@test "several models give the same matrix as the recorded rows" {
+  mas-eval "$(models)/both.h5" --csv | tail -n +2 | cut -d, -f2- >recorded
+  mas-eval "$(models)/first.h5" "$(models)/both.h5" --csv | tail -n +2 | cut -d, -f2- >measured
+  cmp recorded measured
+  mas-eval - --csv <"$(models)/both.h5" | tail -n +2 | cut -d, -f2- | cmp - recorded
+}
+
+@test "the JSON object has the documented schema" {
+  mas-eval "$(models)/first.h5" "$(models)/both.h5" --json >object
+  /usr/bin/python3 - <<'P'
+import json
+o = json.load(open("object"))
+assert o["schema"] == "mas-eval/1"
+assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "definitions"}, set(o)
+assert o["tasks"] == ["first", "second"] and len(o["accuracy"]) == 2
+r = o["accuracy"]
+assert r[0][1] is None and o["fwt"] is None
+assert abs(o["acc"] - (r[1][0] + r[1][1]) / 2) < 1e-12
+assert abs(o["bwt"] - (r[1][0] - r[0][0])) < 1e-12
+assert abs(o["drop"][0] + o["bwt"]) < 1e-12
+P
+}
+
+@test "forward transfer is told for scenario domain" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --scenario domain --epochs 1 |
+    mas-train -q - --data "$small,classes=2-3" --epochs 1 -o b.h5
+  mas-eval b.h5 | grep -q "^FWT "
+}
+
+@test "min-accuracy decides the exit status" {
+  run -0 mas-eval -q "$(models)/both.h5" --min-accuracy 0.01
+  run -3 mas-eval -q "$(models)/both.h5" --min-accuracy 1
+  [ -z "$output" ]
+  fails 2 "mas-eval: --min-accuracy: *" mas-eval "$(models)/both.h5" --min-accuracy 95
+}
+
+@test "record keeps the evaluation in the file" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 --no-results -o a.h5
+  silent mas-eval -q a.h5 --record a.h5
+  h5dump -d /results a.h5 | grep -q accuracy
+}
+
+@test "other data can be measured, unlabelled data can't" {
+  mas-eval "$(models)/first.h5" --data "$small,split=test,classes=0-4" --csv | grep -q "^$(models)/first.h5,0\.[0-9]*$"
+  mas-data -q "$small" -o all.h5
+  /usr/bin/python3 -c '
+import h5py
+with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["images"][:]' || skip "needs python3-h5py"
+  fails 1 "mas-eval: u.h5: has no labels, so accuracy can't be measured" mas-eval "$(models)/first.h5" --data u.h5
+  fails 1 "mas-eval: *label*" mas-eval "$(models)/first.h5" --data all.h5
+}
+
+@test "models of different sequences aren't compared" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --task other --epochs 1 -o o.h5
+  fails 1 "mas-eval: o.h5: learned other where $(models)/first.h5 learned first: not the same sequence of tasks" \
+    mas-eval "$(models)/first.h5" o.h5
+}

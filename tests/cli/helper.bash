@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2034
+# Shared by the command-line tests: each runs in a folder of its own with the built tools first in PATH.
+
+bats_require_minimum_version 1.5.0
+PATH=$MAS_BIN:$PATH
+shared=$MAS_SOURCE/../shared
+unset MAS_DATA
+export HOME=$BATS_FILE_TMPDIR
+
+# A quick task: few samples of the built-in data and a small network.
+small=glyphs,samples=400
+
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
+# make_models: first.h5 (a task), important.h5 (with importance), both.h5 (a second task); once a file of tests.
+make_models() {
+  cd "$BATS_FILE_TMPDIR" || return
+  mas-train -q --arch mlp:20 --data "$small,classes=0-4" --task first --epochs 2 -o first.h5
+  mas-importance -q first.h5 -o important.h5
+  mas-train -q important.h5 --data "$small,classes=5-9" --task second --epochs 2 -o both.h5
+}
+models() { echo "$BATS_FILE_TMPDIR"; }
+
+need_shared() { [ -d "$shared/datasets" ] || skip "needs ../shared"; }
+
+# fails STATUS MESSAGE COMMAND...: exactly one line on standard error, nothing on standard output, that status.
+# MESSAGE is a glob.
+fails() {
+  local want_status=$1 want=$2 status=0
+  shift 2
+  "$@" >out 2>err || status=$?
+  # shellcheck disable=SC2053
+  if [ "$status" -ne "$want_status" ] || [ -s out ] || [ "$(wc -l <err)" -ne 1 ] || [[ $(cat err) != $want ]]; then
+    echo "command: $*"
+    echo "status $status, wanted $want_status; standard output has $(wc -c <out) bytes; wanted: $want; got:"
+    cat err
+    return 1
+  fi
+}
+
+# silent COMMAND...: status 0 and nothing on standard error.
+silent() {
+  local status=0
+  "$@" 2>err || status=$?
+  if [ "$status" -ne 0 ] || [ -s err ]; then
+    echo "command: $*; status $status"
+    cat err
+    return 1
+  fi
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+
+load helper
+setup_file() { load helper; make_models; }
+
+@test "each epoch gives a line, and the task's test accuracy follows" {
+  silent mas-train --arch mlp:20 --data "$small,classes=0-4" --task first --epochs 2 -o m.h5 >report
+  [ "$(grep -c '^epoch [12]/2  loss [0-9.]*  accuracy [0-9.]* %  [0-9.]* s$' report)" -eq 2 ]
+  grep -q '^first: [0-9.]* % of the test samples$' report
+  silent mas-train -q --arch mlp:20 --data "$small,classes=0-4" --task first --epochs 2 -o m2.h5 >report
+  [ ! -s report ]
+  cmp m.h5 m2.h5
+}
+
+@test "with importance the penalty is shown; lambda 0 trains without" {
+  mas-train "$(models)/important.h5" --data "$small,classes=5-9" --epochs 1 -o m.h5 | grep -q "penalty 0\.[0-9]*[1-9]"
+  mas-train "$(models)/important.h5" --data "$small,classes=5-9" --epochs 1 --lambda 0 -o m.h5 | grep -q "^epoch 1/1  loss [0-9.]*  accuracy"
+}
+
+@test "the scenarios differ in their heads" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --scenario class --epochs 1 -o a.h5
+  mas-train -q a.h5 --data "$small,classes=2-4" --epochs 1 -o b.h5
+  mas-export b.h5 | grep -q "head.weight *5x8"
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --scenario domain --epochs 1 -o a.h5
+  mas-train -q a.h5 --data "$small,classes=2-3" --epochs 1 -o b.h5
+  mas-export b.h5 | grep -q "head.weight *2x8"
+  fails 1 "mas-train: a.h5: scenario domain needs the same outputs for each task: task1 has 2 classes, task2 has 3" \
+    mas-train a.h5 --data "$small,classes=2-4" -o c.h5
+  fails 1 "mas-train: a.h5: its tasks are of scenario domain, not class" \
+    mas-train a.h5 --data "$small,classes=2-3" --scenario class -o c.h5
+  [ ! -e c.h5 ]
+}
+
+@test "an interrupted training goes on bit for bit" {
+  train=(mas-train "$(models)/important.h5" --data "$small,classes=5-9" --epochs 30 --seed 4)
+  "${train[@]}" -q -o whole.h5
+  "${train[@]}" --checkpoint ck.h5 -o part.h5 >report &
+  until [ -s ck.h5 ] || ! kill -0 $!; do sleep 0.02; done
+  kill -KILL $! 2>/dev/null || true
+  wait $! || true
+  [ ! -e part.h5 ] || skip "the training was quicker than the interruption"
+  mas-train -q --resume ck.h5 -o part.h5
+  cmp whole.h5 part.h5
+}
+
+@test "a checkpoint isn't a model to train further, and a model isn't a checkpoint" {
+  mas-train -q --arch mlp:8 --data "$small" --epochs 1 --checkpoint ck.h5 -o m.h5
+  fails 1 "mas-train: ck.h5: is a checkpoint; go on from it with --resume" mas-train ck.h5 --data "$small" -o n.h5
+  fails 1 "mas-train: m.h5: isn't a checkpoint of mas-train" mas-train --resume m.h5 -o n.h5
+}
+
+@test "divergence is said before the first step, and nothing is written" {
+  fails 1 "mas-train: --lambda: training would diverge: 2\*lambda\*lr\*omega = * in * is above 2; use --penalty-step proximal, or --lambda below *" \
+    mas-train "$(models)/important.h5" --data "$small,classes=5-9" --optimizer sgd --lambda 1e6 -o m.h5
+  [ ! -e m.h5 ]
+  silent mas-train -q "$(models)/important.h5" --data "$small,classes=5-9" --optimizer sgd --lambda 1e6 --penalty-step proximal --epochs 1 -o m.h5
+}
+
+@test "a training that stops being finite is an error without a file" {
+  fails 1 "mas-train: mlp:20: * try a smaller --lr *" \
+    mas-train -q --arch mlp:20 --data "$small" --optimizer sgd --lr 1e9 --epochs 1 -o m.h5
+  [ ! -e m.h5 ]
+}
+
+@test "validation and patience, schedule, momentum and decay are accepted" {
+  silent mas-train --arch lenet --data "$small" --epochs 3 --validation 0.2 --patience 2 --optimizer sgd --momentum 0.9 \
+    --weight-decay 1e-4 --schedule step:1:0.5 -o m.h5 >report
+  grep -q "validation [0-9.]* %" report
+}
+
+@test "a network from JSON" {
+  cat >net.json <<'J'
+{"layers": [{"type": "conv2d", "name": "stem", "out": 4, "kernel": 3, "stride": 2}, {"type": "batch_norm2d", "name": "norm"},
+            {"type": "relu"}, {"type": "flatten"}, {"type": "dropout", "p": 0.2}, {"type": "linear", "name": "code", "out": 12}]}
+J
+  silent mas-train -q --arch net.json --data "$small" --epochs 1 -o m.h5
+  mas-export m.h5 | grep -q "stem.weight *4x1x3x3"
+  echo '{"layers": [{"type": "relu"}, {"type": "conv3d"}]}' >bad.json
+  fails 1 'mas-train: bad.json: layer 2: unknown type "conv3d" (known: *' mas-train --arch bad.json --data "$small" -o n.h5
+  echo '{"layers": [' >bad.json
+  fails 1 "mas-train: bad.json: not valid JSON" mas-train --arch bad.json --data "$small" -o n.h5
+}
+
+@test "input that can't be used is refused before any work" {
+  fails 2 "mas-train: MODEL: give one of: a model file, --arch for a new network, --resume for a checkpoint" mas-train --data "$small" -o m.h5
+  fails 2 "mas-train: --data: is required, e.g. --data glyphs,classes=0-4" mas-train --arch mlp:8 -o m.h5
+  fails 1 "mas-train: $(models)/first.h5: has learned a task named first already; choose another name with --task" \
+    mas-train "$(models)/first.h5" --data "$small,classes=5-9" --task first -o m.h5
+  fails 1 "mas-train: $small,size=20x20: samples of shape \[1, 20, 20\], but $(models)/first.h5 takes \[1, 28, 28\]" \
+    mas-train "$(models)/first.h5" --data "$small,size=20x20" -o m.h5
+  fails 2 "mas-train: --patience: needs samples to judge by; add --validation 0.1, say" \
+    mas-train --arch mlp:8 --data "$small" --patience 3 -o m.h5
+  fails 2 "mas-train: --arch: unknown architecture mpl:8 *" mas-train --arch mpl:8 --data "$small" -o m.h5
+  fails 2 "mas-train: --scenario: must be task, domain or class, got tsk" mas-train --arch mlp:8 --data "$small" --scenario tsk -o m.h5
+  fails 2 "mas-train: --optimizer: must be sgd or adam, got adma" mas-train --arch mlp:8 --data "$small" --optimizer adma -o m.h5
+  [ ! -e m.h5 ]
+}
