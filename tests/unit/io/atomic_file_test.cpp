@@ -1,0 +1,158 @@
+#include "mas/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+
+#include "unit/doctest_torch.h"
+#include "unit/io/scratch.h"
+
+namespace {
+
+using mas::test::contains;
+using mas::test::error_of;
+using mas::test::get;
+using mas::test::put;
+using mas::test::Scratch;
+
+/// Runs `work` in a child and returns its exit status; 99: it threw something that is no Error.
+int in_child(const std::function<int()>& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    int status = 99;
+    try {
+      status = work();
+    } catch (...) {
+    }
+    _exit(status);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+mode_t mode(const std::string& path) {
+  struct stat status;
+  stat(path.c_str(), &status);
+  return status.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("a file is written and read whole, zeros and all") {
+  const Scratch scratch;
+  const std::string bytes("a\0b\n", 4);
+  mas::write_output(scratch / "f", bytes);
+  CHECK(mas::read_input(scratch / "f") == bytes);
+  mas::write_output(scratch / "f", "");
+  CHECK(mas::read_input(scratch / "f").empty());
+  CHECK(scratch.files() == 1);
+}
+
+TEST_CASE("a full disk leaves the old file and nothing else") {
+  const Scratch scratch;
+  put(scratch / "f", "old");
+  const int status = in_child([&] {
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    return contains(error_of([&] { mas::write_output(scratch / "f", std::string(5000, 'x')); }), "f: file too large")
+               ? 7
+               : 1;
+  });
+  CHECK(status == 7);
+  CHECK(get(scratch / "f") == "old");
+  CHECK(scratch.files() == 1);
+  CHECK(error_of([] { mas::write_output("/dev/full", "x"); }) == "/dev/full: no space left on device");
+}
+
+TEST_CASE("targets that can't be written are named with the cause") {
+  const Scratch scratch;
+  CHECK(error_of([&] { mas::write_output(scratch / "no/f", "x"); }) ==
+        scratch / "no/f" + ": no directory " + (scratch / "no"));
+  CHECK(contains(error_of([&] { mas::write_output(scratch / "", "x"); }), "is a directory, expected a file"));
+  mkdir((scratch / "d").c_str(), 0755);
+  CHECK(contains(error_of([&] { mas::write_output(scratch / "d", "x"); }), "d: is a directory, expected a file"));
+  CHECK(contains(error_of([&] { mas::write_output(scratch / std::string(300, 'n'), "x"); }), "name too long"));
+  CHECK(scratch.files() == 1);
+}
+
+TEST_CASE("permissions of the target are kept, those of a new file are the umask's") {
+  const Scratch scratch;
+  put(scratch / "old", "x");
+  chmod((scratch / "old").c_str(), 0640);
+  mas::write_output(scratch / "old", "y");
+  CHECK(mode(scratch / "old") == 0640);
+  const mode_t before = umask(027);
+  mas::write_output(scratch / "new", "y");
+  umask(before);
+  CHECK(mode(scratch / "new") == 0640);
+}
+
+TEST_CASE("a symbolic link stays and its target is replaced, also when that doesn't exist yet") {
+  const Scratch scratch;
+  symlink("real", (scratch / "link").c_str());
+  mas::write_output(scratch / "link", "one");
+  CHECK(get(scratch / "real") == "one");
+  mas::write_output(scratch / "link", "two");
+  CHECK(get(scratch / "real") == "two");
+  CHECK(std::filesystem::is_symlink(scratch / "link"));
+  symlink("loop", (scratch / "loop").c_str());
+  CHECK(contains(error_of([&] { mas::write_output(scratch / "loop", "x"); }), "loop: "));
+}
+
+TEST_CASE("devices and named pipes are written straight") {
+  const Scratch scratch;
+  mas::write_output("/dev/null", "x");
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
+  std::string received;
+  std::thread reader([&] { received = mas::read_input(scratch / "pipe"); });
+  const std::string bytes(300000, 'p');  // more than a pipe holds
+  mas::write_output(scratch / "pipe", bytes);
+  reader.join();
+  CHECK(received == bytes);
+  CHECK(std::filesystem::is_fifo(scratch / "pipe"));
+}
+
+TEST_CASE("a reader that went away is a BrokenPipe, not a signal") {
+  const int status = in_child([] {
+    int ends[2];
+    if (pipe(ends) < 0) return 1;
+    close(ends[0]);
+    dup2(ends[1], STDOUT_FILENO);
+    try {
+      mas::write_output("-", "x");
+    } catch (const mas::BrokenPipe&) {
+      sigset_t pending;
+      sigpending(&pending);
+      return sigismember(&pending, SIGPIPE) ? 2 : 7;
+    }
+    return 3;
+  });
+  CHECK(status == 7);
+}
+
+TEST_CASE("standard output that is full is an Error") {
+  const int status = in_child([] {
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    return error_of([] { mas::write_output("-", "x"); }) == "standard output: no space left on device" ? 7 : 1;
+  });
+  CHECK(status == 7);
+}
+
+TEST_CASE("inputs that can't be read are named with the cause") {
+  const Scratch scratch;
+  CHECK(error_of([&] { mas::read_input(scratch / "f"); }) == scratch / "f" + ": no such file or directory");
+  CHECK(error_of([&] { mas::read_input(scratch / ""); }) == scratch / "" + ": is a directory");
+  const int status = in_child([] {
+    close(STDIN_FILENO);
+    return contains(error_of([] { mas::read_input("-"); }), "standard input: bad file descriptor") ? 7 : 1;
+  });
+  CHECK(status == 7);
+}
