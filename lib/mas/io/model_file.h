@@ -50,7 +50,9 @@ constexpr int kModelFormatMinor = 0;
 ModelFile read_model(const std::string& path);
 
 /// Writes a model file, byte-identical for equal content; "-" is standard output. A file is written beside its target,
-/// synced and renamed, so that a failure leaves the old file; throws Error naming the file, nothing half-written stays.
+/// synced and renamed, so that a failure leaves the old file; throws Error naming the file, nothing half-written stays, and
+/// BrokenPipe (io/atomic_file.h) when nobody reads standard output. What could not be read again is refused (io/model_check.h):
+/// NaN, Ω without its counts or method, Ω of other shapes than the weights, names with '/' outside `optimizer`.
 void write_model(const ModelFile& model, const std::string& path);
 
 /// The bytes that write_model writes, and their reading; `name` is for messages.
