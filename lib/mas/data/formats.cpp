@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const Format kFormats[] = {
+    {"HDF5", recognise_hdf5, open_hdf5},
     {"IDX", recognise_idx, open_idx},
     {"CIFAR binary", recognise_cifar, open_cifar},
     {"CSV", recognise_csv, open_csv},

@@ -50,6 +50,8 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
 void use_label_file(Source& source, const std::string& path, const std::string& data, const std::string& scratch);
 
 // One line for each in formats.cpp.
+Match recognise_hdf5(const File& file);
+Source open_hdf5(const std::shared_ptr<File>& file, const SourceRequest& request);
 Match recognise_idx(const File& file);
 Source open_idx(const std::shared_ptr<File>& file, const SourceRequest& request);
 Match recognise_cifar(const File& file);
