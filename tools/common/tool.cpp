@@ -61,6 +61,7 @@ OpenOptions CommonOptions::open_options() const {
   open.directories = data_directories;
   if (const char* folder = std::getenv("MAS_DATA")) open.directories.emplace_back(folder);
   if (const char* home = std::getenv("HOME")) open.directories.push_back(std::string(home) + "/.local/share/mas");
+  if (const char* scratch = std::getenv("TMPDIR")) open.scratch = scratch;
   return open;
 }
 
