@@ -45,15 +45,26 @@ class OuterSum {
   int64_t columns() const { return columns_; }
 
  private:
+  struct Panel {  // neighbouring columns, as many as a tile is wide
+    int64_t column;
+    TileShape shape;
+  };
+  struct Item {  // the work a thread takes at a time: tiles [first, last) of a panel
+    int64_t group;
+    const Panel* panel;
+    int64_t first, last;
+  };
   void run(int64_t samples, const Source& x, const int64_t* offset, const float* packed, const Positions& positions,
            Measure measure);
+  std::vector<Item> items(int64_t threads) const;
+  int64_t tiles(const Panel& panel) const { return (k_ + panel.shape.max_rows - 1) / panel.shape.max_rows; }
 
   int64_t groups_, k_, columns_;
   Measure measure_;
   const Kernels* kernels_;
-  TileShape shape_;
-  int64_t panels_;    // of shape_.width columns, in a group
-  at::Tensor omega_;  // [groups, panels, k, width]
+  std::vector<Panel> panels_;  // of one group
+  int64_t width_;              // of all panels together, columns_ or a little more
+  at::Tensor omega_;           // [groups][panel][k][columns of the panel]
 };
 
 }  // namespace mas
