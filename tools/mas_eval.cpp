@@ -23,7 +23,7 @@ void add_options(CLI::App& app, Options& o) {
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
   app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(mas::tool::between(0, 1.0))
       ->type_name("P");
   app.add_option("--record", o.record, "write the last model with this evaluation recorded to FILE")->type_name("FILE");
   mas::tool::add_common_options(app, o.common);

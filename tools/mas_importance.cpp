@@ -36,7 +36,7 @@ void add_options(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"head", "all"}))
       ->capture_default_str()
       ->type_name("WHICH");
-  const CLI::Range count(int64_t{1}, int64_t{1} << 40);
+  const auto count = mas::tool::between(1, 1e12);
   app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
   app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")->type_name("I/N");
   app.add_option("--batch", i.batch_size, "samples a pass; the result doesn't depend on it")

@@ -32,7 +32,8 @@ void add_options(CLI::App& app, Options& o) {
     o.of_training.push_back(option);
     return option;
   };
-  const CLI::Range positive(1e-12, 1e12), not_negative(0.0, 1e12), count(int64_t{1}, int64_t{1} << 40);
+  const auto positive = mas::tool::between(1e-12, 1e12), not_negative = mas::tool::between(0, 1e12);
+  const auto count = mas::tool::between(1, 1e12);
   auto& t = o.train;
   add("--arch", o.arch, "ARCH", "new network: mlp:H1,H2,... convnet, lenet or FILE.json");
   add("--data", o.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
@@ -42,16 +43,16 @@ void add_options(CLI::App& app, Options& o) {
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();
   add("--optimizer", o.optimizer, "NAME", "adam or sgd")->capture_default_str();
   add("--lr", o.lr, "N", "learning rate [adam 0.001, sgd 0.01]")->check(positive);
-  add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(CLI::Range(0.0, 0.9999))->capture_default_str();
+  add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(mas::tool::between(0, 0.9999))->capture_default_str();
   add("--weight-decay", t.optimizer.weight_decay, "N", "L2 decay")->check(not_negative)->capture_default_str();
   add("--schedule", t.schedule, "WHICH", "constant, cosine or step:EVERY:FACTOR")->capture_default_str();
   add("--lambda", o.lambda, "N", "weight of the penalty [1 where the model has importance]")->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal")->capture_default_str();
   add("--validation", t.validation, "SHARE", "of the samples, held out")
-      ->check(CLI::Range(0.0, 0.99))
+      ->check(mas::tool::between(0, 0.99))
       ->capture_default_str();
   add("--patience", t.patience, "N", "stop after N epochs without a better validation; 0: never")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->check(mas::tool::between(0, 1e12))
       ->capture_default_str();
   add("--seed", o.seed, "N", "of weights, order and split")->capture_default_str();
   app.add_option("--checkpoint", o.checkpoint, "write the state there after each epoch")->type_name("FILE");

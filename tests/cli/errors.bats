@@ -59,7 +59,7 @@ P
   make 'f.attrs["format_version"] = "2.0"'
   every_reader "bad.h5: *version 2*" bad.h5
   make 'f["weights/fc1.weight"][0, 0] = float("nan")'
-  every_reader "bad.h5: *fc1.weight*nan*" bad.h5
+  every_reader "bad.h5: *fc1.weight*NaN*" bad.h5
   make 'del f["weights/fc1.weight"]; f["weights/fc1.weight"] = [[1.0, 2.0]]'
   every_reader "bad.h5: *fc1.weight*" bad.h5
   make 'f["importance/sum/other"] = [1.0]'

@@ -46,7 +46,7 @@ setup_file() { load helper; make_models; }
   set +o pipefail
   mas-train -q --arch mlp:20 --data nowhere.csv 2>err1 | mas-importance -q - -o out.h5 2>err2 || true
   [ "$(wc -l <err1)" -eq 1 ]
-  [ "$(cat err2)" = "mas-importance: standard input: empty; an earlier command in the pipeline may have failed" ]
+  [ "$(cat err2)" = "mas-importance: standard input: empty; did the command that writes it fail?" ]
   [ ! -e out.h5 ]
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 #include <malloc.h>
 #include <sched.h>
 #include <torch/cuda.h>
@@ -79,7 +80,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
   }
   app.add_option("--threads", options.threads, "threads [all cores]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024))
+      ->check(between(1, 1024))
       ->group(group);
   app.add_option("--device", options.device, "cpu or cuda [cpu]")
       ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -90,6 +91,17 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
       ->type_name("WHEN")
       ->group(group);
   app.add_flag("-q,--quiet", options.quiet, "no report, only errors")->group(group);
+}
+
+CLI::Validator between(double least, double most) {
+  return CLI::Validator(
+      [least, most](std::string& text) {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value);
+        if (number && value >= least && value <= most) return std::string();
+        return fmt::format("must be a number from {:g} to {:g}, got {}", least, most, text);
+      },
+      "");
 }
 
 int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work) {

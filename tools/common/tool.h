@@ -28,6 +28,9 @@ struct CommonOptions {
 /// Adds them; `data`: also --data-dir.
 void add_common_options(CLI::App& app, CommonOptions& options, bool data = true);
 
+/// A number from `least` to `most`; CLI::Range lets nan through.
+CLI::Validator between(double least, double most);
+
 /// The one place that parses, calls the work and turns exceptions into a line on standard error and an exit status.
 /// `work` returns the status of a run that didn't fail.
 int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work);

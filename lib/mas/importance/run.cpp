@@ -74,8 +74,9 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
   int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
   std::vector<Source> sources;
   for (const auto& spec : specs) {
-    Source source{open_dataset(DataSpec::parse(spec), open), {}};
-    check_input(model, *source.data, spec);
+    const auto parsed = DataSpec::parse(spec);
+    Source source{open_dataset(parsed, open), {}};
+    check_input(model, *source.data, parsed.str());
     const int64_t size = std::min(left, source.data->size());
     for (int64_t row = shard.index; row < size; row += shard.count) source.rows.push_back(row);
     left -= size;

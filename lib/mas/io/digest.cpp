@@ -102,7 +102,7 @@ std::string user_block(const char* content, size_t size) {
 
 Integrity check_integrity(const std::string& bytes, const std::string& name) {
   const std::string_view view = bytes;
-  if (bytes.empty()) throw Error(name, "empty file");
+  if (bytes.empty()) throw Error(name, "empty; did the command that writes it fail?");
   if (signature_at(view, 0)) {
     refuse_cut(bytes, 0, name);
     return Integrity::kUnknown;

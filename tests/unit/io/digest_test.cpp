@@ -48,7 +48,7 @@ TEST_CASE("edited content, a damaged block and other programs' blocks are told a
 TEST_CASE("cut files are named as such") {
   CHECK(contains(fault(kSignature), "x: cut short"));
   CHECK(contains(fault(sealed(kSignature).substr(0, 300)), "x: cut short: 300 bytes"));
-  CHECK(fault("") == "x: empty file");
+  CHECK(fault("") == "x: empty; did the command that writes it fail?");
 }
 
 TEST_CASE("likely mistakes are named") {

@@ -1,0 +1,89 @@
+// What the penalty costs: whole training steps (forward, loss, backward, optimiser) of the MLP 784-400-400-10 and of
+// the convnet, without and with it, in turn in one process. Quoted are medians over the runs.
+//   OMP_WAIT_POLICY=passive bench_training --threads 2 [--json FILE]
+#include <torch/torch.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "mas/model/architecture.h"
+#include "mas/model/model.h"
+#include "mas/training/optimizer.h"
+
+namespace {
+
+// A model that is trained on one batch over and over, with its own optimiser.
+class Trained {
+ public:
+  Trained(const std::string& arch, bool penalty, mas::PenaltyStep step)
+      : model_(mas::make_architecture(arch, {1, 28, 28}), 1) {
+    mas::TaskRecord task;
+    task.name = "a";
+    task.classes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    model_.add_task(task);
+    mas::NamedTensors parameters = model_.shared_parameters();
+    for (const auto& [name, value] : parameters) {
+      if (!penalty) continue;
+      penalty_.omega[name] = torch::rand_like(value);
+      penalty_.anchor[name] = value.clone();
+    }
+    penalty_.lambda = penalty ? 0.1 : 0;
+    penalty_.step = step;
+    for (const auto& [name, value] : model_.head_parameters(model_.tasks().back())) parameters["head/" + name] = value;
+    for (const auto& [name, value] : parameters) value.set_requires_grad(true);
+    optimizer_ = std::make_unique<mas::Optimizer>(parameters, mas::OptimizerOptions{}, penalty_);
+  }
+
+  double seconds(const at::Tensor& x, const at::Tensor& y) {
+    const auto begin = std::chrono::steady_clock::now();
+    at::cross_entropy_loss(model_.forward(x, model_.tasks().back()), y).backward();
+    optimizer_->step();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+
+ private:
+  mas::Model model_;
+  mas::Penalty penalty_;
+  std::unique_ptr<mas::Optimizer> optimizer_;
+};
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int threads = 2, runs = 301;
+  int64_t batch = 128;
+  std::string json;
+  CLI::App app{"Time training steps with and without the penalty.", "bench_training"};
+  app.add_option("--threads", threads)->capture_default_str();
+  app.add_option("--runs", runs)->capture_default_str();
+  app.add_option("--batch", batch)->capture_default_str();
+  app.add_option("--json", json);
+  CLI11_PARSE(app, argc, argv);
+  at::set_num_threads(threads);
+  auto rows = nlohmann::json::array();
+  fmt::print("| network | plain step, ms | gradient step / plain | proximal step / plain |\n|---|---|---|---|\n");
+  for (const std::string arch : {"mlp:400,400", "convnet"}) {
+    const auto x = torch::rand({batch, 1, 28, 28}), y = torch::randint(10, {batch});
+    Trained plain(arch, false, {}), gradient(arch, true, mas::PenaltyStep::kGradient),
+        proximal(arch, true, mas::PenaltyStep::kProximal);
+    std::vector<double> times[3];
+    const int count = arch == "convnet" ? std::max(runs / 10, 5) : runs;
+    for (int i = -count / 10; i < count; i++) {
+      const double t[]{plain.seconds(x, y), gradient.seconds(x, y), proximal.seconds(x, y)};
+      for (int k = 0; k < 3 && i >= 0; k++) times[k].push_back(t[k]);
+    }
+    const double base = median(times[0]), a = median(times[1]) / base, b = median(times[2]) / base;
+    fmt::print("| {} | {:.2f} | {:.3f} | {:.3f} |\n", arch, 1e3 * base, a, b);
+    rows.push_back({{"network", arch}, {"plain_ms", 1e3 * base}, {"gradient", a}, {"proximal", b}});
+  }
+  if (!json.empty())
+    std::ofstream(json) << nlohmann::json{{"threads", threads}, {"batch", batch}, {"steps", rows}}.dump(2) << "\n";
+}
