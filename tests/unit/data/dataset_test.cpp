@@ -175,6 +175,8 @@ TEST_CASE("a class filter keeps file order and lists classes in its own") {
   const auto all = labels("mnist,split=test");
   const auto data = open("mnist,split=test,classes=7;1-2");
   CHECK(data->classes() == std::vector<int64_t>{7, 1, 2});
+  CHECK(at::equal(data->images(all_rows(*data)),
+                  images("mnist,split=test").index({all.eq(7).logical_or(all.eq(1)).logical_or(all.eq(2))})));
   const auto chosen = all.index({all.eq(7).logical_or(all.eq(1)).logical_or(all.eq(2))});
   CHECK(at::equal(data->labels(all_rows(*data)), chosen));
   CHECK(open("mnist,split=test,classes=7;1-2,limit=10")->size() == 10);

@@ -91,7 +91,9 @@ TEST_CASE("permute moves all pixels alike in every channel and sample") {
 }
 
 TEST_CASE("a seed's permutation never changes") {
+  CHECK(mas::SplitMix64(1234567).next() == 6457827717110365317u);  // as published
   CHECK(mas::permutation(8, 1) == std::vector<int64_t>{4, 3, 2, 7, 5, 6, 0, 1});
+  CHECK(mas::permutation(8, 2) == std::vector<int64_t>{5, 2, 7, 4, 1, 3, 0, 6});
 }
 
 TEST_CASE("normalize takes one pair for all channels or one each") {
