@@ -1,0 +1,101 @@
+#include "mas/importance/graph.h"
+
+#include "unit/importance/networks.h"
+
+using namespace mas;
+
+namespace {
+
+struct Walked {
+  std::vector<at::Tensor> leaves;
+  ParameterIndex index;
+  Graph graph;
+
+  Walked(std::vector<at::Tensor> parameters, const std::function<at::Tensor()>& forward,
+         const std::set<std::string>& unusable = {}, int inactive = -1)
+      : leaves(std::move(parameters)) {
+    for (size_t i = 0; i < leaves.size(); i++) {
+      leaves[i].set_requires_grad(true);
+      index[leaves[i].unsafeGetTensorImpl()] = int(i);
+    }
+    graph = walk(
+        forward(), index, [&](int i) { return i != inactive; },
+        [&](torch::autograd::Node& node) { return !unusable.count(node.name()); });
+  }
+  const Use* use(const std::string& node) const {
+    for (const auto& u : graph.uses)
+      if (u.node->name() == node) return &u;
+    return nullptr;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("parameters are found through nodes that rearrange them, and pulled back to their shape") {
+  auto w = torch::randn({4, 6}), b = torch::randn({8});
+  const auto x = torch::randn({3, 4});
+  const Walked g({w, b}, [&] {
+    return torch::addmm(
+        b.view({2, 4}).t().reshape({8}), x,
+        w.reshape({8, 3}).t().reshape({4, 6}).narrow(1, 0, 6).repeat({1, 1}).matmul(torch::ones({6, 8})));
+  });
+  REQUIRE(g.use("AddmmBackward0"));
+  const auto& slots = g.use("AddmmBackward0")->slots;
+  REQUIRE(slots.count(0));
+  CHECK(slots.at(0).parameter == 1);
+  at::NoGradGuard off;
+  const auto seen = b.detach().view({2, 4}).t().reshape({8});
+  CHECK(torch::equal(slots.at(0).pull(seen.clone()), b.detach()));
+  CHECK(g.graph.times.at(0) == 1);  // through a node that computes: a use of that node
+  CHECK(!slots.count(2));
+}
+
+TEST_CASE("a backward pass may end at the uses that no other lies behind") {
+  auto first = torch::randn({4, 4}), second = torch::randn({4}), third = torch::randn({4, 4});
+  const auto x = torch::randn({3, 4});
+  const Walked g({first, second, third}, [&] { return (x.mm(first) + second).relu().mm(third).sin(); });
+  REQUIRE(g.graph.uses.size() == 3);
+  int ends = 0;
+  for (const auto& use : g.graph.uses) {
+    const bool is_first = use.slots.begin()->second.parameter == 0;
+    CHECK(use.terminal == is_first);
+    ends += use.terminal;
+  }
+  CHECK(ends == 1);
+  const auto& consumers = g.graph.consumers;
+  REQUIRE(g.use("AddBackward0"));
+  REQUIRE(consumers.count(g.use("AddBackward0")->node.get()));
+  CHECK(consumers.at(g.use("AddBackward0")->node.get())[0]->name() == "ReluBackward0");
+}
+
+TEST_CASE("a parameter with a use that isn't known has no uses, and passing one by moves the end") {
+  auto first = torch::randn({4, 4}), second = torch::randn({4, 4});
+  const auto x = torch::randn({3, 4});
+  const auto forward = [&] { return x.mm(first).sin().mm(second).sin() + (first.exp() + second).sum(); };
+  const Walked unknown({first, second}, forward, {"ExpBackward0"});
+  CHECK(unknown.graph.unknown.at(0) == "ExpBackward0");
+  CHECK(!unknown.graph.unknown.count(1));
+  CHECK(unknown.graph.times.at(1) == 2);
+  for (const auto& use : unknown.graph.uses) {
+    CHECK(use.terminal);
+    for (const auto& slot : use.slots) CHECK(slot.second.parameter == 1);
+  }
+  const Walked without({first, second}, forward, {}, /*inactive=*/1);
+  CHECK(!without.graph.signatures.count(1));
+  CHECK(without.graph.times.at(0) == 2);
+}
+
+TEST_CASE("equal computations have equal signatures, others don't") {
+  auto w = torch::randn({4, 4});
+  const auto x = torch::randn({3, 4});
+  const auto of = [&](const std::function<at::Tensor()>& f) { return Walked({w}, f).graph.signatures.at(0); };
+  CHECK(of([&] { return x.mm(w); }) == of([&] { return x.mm(w).sin(); }));
+  CHECK(of([&] { return x.mm(w); }) != of([&] { return x.mm(w.t()); }));
+  CHECK(of([&] { return x.mm(w); }) != of([&] { return x.mm(w).mm(w); }));
+  CHECK(walk(x, {}, {}, {}).uses.empty());
+}
+
+TEST_CASE("the widest tensor of a network is found") {
+  auto w = torch::randn({4, 50}, at::requires_grad()), v = torch::randn({50, 3}, at::requires_grad());
+  CHECK(widest(torch::randn({2, 4}).mm(w).relu().mm(v)) == 100);
+}
