@@ -128,6 +128,7 @@ int main(int argc, char** argv) {
   app.add_option("--networks", options.networks, "mlp, convnet, alexnet")->delimiter(',');
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--runs", options.runs)->capture_default_str();
+  app.add_option("--loop-samples", options.loop_samples)->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_flag("--allocator", options.allocator, "keep freed memory, as the tools do at the start of main");
   app.add_option("--json", options.json, "write the numbers to this file");
