@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sched.h>
-#include <torch/cuda.h>
 
 #include <algorithm>
 #include <climits>
@@ -48,9 +47,7 @@ int fail(const CLI::App& app, const std::string& message, int status) {
 }
 
 void apply(const CommonOptions& options) {
-  if (options.device == "cuda" && !torch::cuda::is_available()) {
-    throw UsageError("--device", "this LibTorch has no CUDA, or the machine no such device; use --device cpu");
-  }
+  if (options.device == "cuda") throw UsageError("--device", "cuda isn't supported yet; use --device cpu");
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   keep_memory();
 }
@@ -82,7 +79,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
       ->type_name("N")
       ->check(between(1, 1024))
       ->group(group);
-  app.add_option("--device", options.device, "cpu or cuda [cpu]")
+  app.add_option("--device", options.device, "cpu (cuda isn't supported yet)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->type_name("DEVICE")
       ->group(group);
