@@ -8,6 +8,7 @@ namespace mas {
 namespace {
 
 constexpr int64_t kRankOneRows = 128;  // rows that are worth a product
+constexpr int64_t kSlab = 1 << 18;     // elements turned at a time
 
 // to[i] += sum over rows of f(from[row][i])
 template <class T>
@@ -94,8 +95,15 @@ void Accumulator::flush() {
   for (auto& p : panels_) {
     current_ = p.get();
     add_waiting();
-    const at::Tensor omega = p->leaf.pull(p->arrange(p->omega.take()));
-    if (parameter_.numel()) accumulate(sums(), omega, parameter_.numel(), Measure::kNone);
+    const at::Tensor omega = p->leaf.pull(p->arrange(p->omega.take())).reshape(parameter_.sizes());
+    if (!parameter_.numel()) continue;
+    // Often transposed; copied a slab at a time, not whole.
+    const int64_t rows = parameter_.dim() ? parameter_.size(0) : 1, row = parameter_.numel() / rows;
+    const int64_t most = std::max<int64_t>(1, kSlab / row);
+    for (int64_t r = 0; r < rows; r += most) {
+      const at::Tensor slab = parameter_.dim() ? omega.narrow(0, r, std::min(most, rows - r)) : omega;
+      accumulate(sums() + r * row, slab, slab.numel(), Measure::kNone);
+    }
   }
 }
 
