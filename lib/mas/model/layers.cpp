@@ -47,7 +47,7 @@ LayerSpec::LayerSpec(const nlohmann::json& object, std::string where) : object_(
 void LayerSpec::fail(const std::string& cause) const { throw Error(where_, cause); }
 
 const nlohmann::json* LayerSpec::find(const std::string& key) {
-  asked_.push_back(key);
+  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.push_back(key);
   const auto it = object_.find(key);
   return it == object_.end() ? nullptr : &*it;
 }

@@ -86,7 +86,7 @@ TEST_CASE("a file whose parts don't fit each other is refused") {
   CHECK_THROWS_AS(Model(file, "m.h5"), Error);
   file = model.file;
   file.heads.clear();
-  CHECK_THROWS_WITH_AS(Model(file, "m.h5"), "m.h5: the head of task a has no bias", Error);
+  CHECK_THROWS_WITH_AS(Model(file, "m.h5"), "m.h5: the head of task a has no weight", Error);
   file = model.file;
   file.tasks[0]["scenario"] = "other";
   CHECK_THROWS_AS(Model(file, "m.h5"), Error);
