@@ -21,7 +21,7 @@ done
 install $build_packages
 # shellcheck disable=SC2119
 build_project
-PATH=$build:$PATH
+PATH=$build/bin:$PATH
 mkdir -p "$build/quickstart"
 cd "$build/quickstart"
 

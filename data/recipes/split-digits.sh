@@ -5,11 +5,11 @@
 #   data/recipes/split-digits.sh [--data SPEC] [--seeds "1 2 3"] [--scenario task|domain|class] [--lambda N]
 #                                [--penalty-step gradient|proximal] [--epochs N] [--arch ARCH] [--lambda0 no]
 #
-# SPEC: mnist unless given; any set with classes 0 to 9 and a test part. mas-* must be in PATH or in build/.
+# SPEC: mnist unless given; any set with classes 0 to 9 and a test part. mas-* must be in PATH or in build/bin.
 # The default lambda was chosen on seed 11, which isn't reported.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$root/build:$PATH
+PATH=$root/build/bin:$PATH
 data=mnist seeds="1 2 3" scenario=task lambda=0.05 step=gradient epochs=4 arch=mlp:400,400 finetune=yes
 while [ $# -gt 0 ]; do
   case $1 in

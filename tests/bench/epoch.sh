@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-PATH=$root/build:$PATH
+PATH=$root/build/bin:$PATH
 mnist=$1 rounds=${2:-3} threads=${3:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -2,7 +2,7 @@
 # Shared by the command-line tests: each runs in a folder of its own with the built tools first in PATH.
 
 bats_require_minimum_version 1.5.0
-PATH=$MAS_BIN:$PATH
+PATH=$MAS_BIN/bin:$PATH
 shared=$MAS_SOURCE/../shared
 unset MAS_DATA
 export HOME=$BATS_FILE_TMPDIR

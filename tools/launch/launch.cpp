@@ -1,0 +1,26 @@
+// The program that users start: sets what OpenMP reads once, when a process begins, and becomes the tool itself.
+// OpenMP's threads wait actively by default and then sit on the cores that OpenBLAS's threads need: on two cores the
+// same training takes five times as long. Neither a constructor nor the tool's main comes early enough to set this.
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+int main(int, char** argv) {
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
+  char self[PATH_MAX];
+  const auto length = readlink("/proc/self/exe", self, sizeof self);
+  if (length > 0 && length < static_cast<ssize_t>(sizeof self)) {
+    const std::string path(self, static_cast<size_t>(length));
+    const std::string tool = path.substr(0, path.rfind('/') + 1) + MAS_LIBEXEC + "/" + MAS_TOOL;
+    execv(tool.c_str(), argv);
+    std::fprintf(stderr, "%s: %s: %s\n", MAS_TOOL, tool.c_str(), std::strerror(errno));
+  } else {
+    std::fprintf(stderr, "%s: /proc is needed to find the program\n", MAS_TOOL);
+  }
+  return 1;
+}
