@@ -2,13 +2,13 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace mas {
 namespace {
 
-constexpr int64_t kRankOneRows = 128;  // rows that are worth a product
-constexpr int64_t kSlab = 1 << 18;     // elements turned at a time
+constexpr int64_t kSlab = 1 << 18;  // elements turned at a time
 
 // to[i] += sum over rows of f(from[row][i])
 template <class T>
@@ -49,53 +49,43 @@ void Accumulator::add(const at::Tensor& each) {
   if (parameter_.numel()) accumulate(sums(), each, parameter_.numel(), measure_);
 }
 
-OuterSum& Accumulator::panels(int64_t groups, int64_t k, int64_t columns, const Leaf& leaf,
-                              std::function<at::Tensor(const at::Tensor&)> arrange) {
+Accumulator::Panels& Accumulator::panels(const std::string& kind, int64_t groups, int64_t k, int64_t columns,
+                                         const Leaf& leaf, std::function<at::Tensor(const at::Tensor&)> arrange) {
   const std::string layout =
-      leaf.signature() + std::to_string(groups) + "," + std::to_string(k) + "," + std::to_string(columns);
+      kind + leaf.signature() + std::to_string(groups) + "," + std::to_string(k) + "," + std::to_string(columns);
   for (auto& p : panels_)
-    if (p->layout == layout) return (current_ = p.get())->omega;
-  panels_.emplace_back(new Panels{OuterSum(groups, k, columns, measure_), leaf, layout, std::move(arrange), {}, {}, 0});
-  return (current_ = panels_.back().get())->omega;
+    if (p->layout == layout) return *p;
+  panels_.emplace_back(new Panels{layout, leaf, std::move(arrange), nullptr, nullptr});
+  return *panels_.back();
 }
 
 void Accumulator::add(const Gradient::Kernel& kernel, const Leaf& leaf) {
-  kernel.add(panels(kernel.groups, kernel.k, kernel.columns, leaf, kernel.arrange));
+  Panels& p = panels("outer", kernel.groups, kernel.k, kernel.columns, leaf, kernel.arrange);
+  if (!p.outer) p.outer = std::make_unique<OuterSum>(kernel.groups, kernel.k, kernel.columns, measure_);
+  kernel.add(*p.outer);
 }
 
 void Accumulator::add(const Gradient::Product& product, const Leaf& leaf, int64_t samples) {
   const at::Tensor a = product.left.contiguous(), d = product.right.contiguous();
   const int64_t rows = a.size(0) / samples, k = a.size(1), columns = d.size(1);
-  OuterSum& omega = panels(1, k, columns, leaf, first_of_one);
   if (rows == 1) {
-    current_->left.push_back(a);
-    current_->right.push_back(d);
-    current_->waiting += samples;
-    if (current_->waiting >= kRankOneRows) add_waiting();
+    Panels& p = panels("rank one", 1, k, columns, leaf, first_of_one);
+    if (!p.rank_one) p.rank_one = std::make_unique<RankOneSum>(k, columns, measure_);
+    p.rank_one->add(a, d);
     return;
   }
+  Panels& p = panels("outer", 1, k, columns, leaf, first_of_one);
+  if (!p.outer) p.outer = std::make_unique<OuterSum>(1, k, columns, measure_);
   std::vector<int64_t> offset(k);
   for (int64_t i = 0; i < k; i++) offset[i] = i;
-  omega.add(samples, {a.data_ptr<float>(), rows * k, 0}, offset, {d.data_ptr<float>(), rows * columns, 1, columns},
-            {1, rows, 0, k});
-}
-
-void Accumulator::add_waiting() {
-  Panels& p = *current_;
-  if (!p.waiting) return;
-  const at::Tensor a = p.left.size() == 1 ? p.left[0] : at::cat(p.left);
-  const at::Tensor d = p.right.size() == 1 ? p.right[0] : at::cat(p.right);
-  p.omega.add_rank_one(p.waiting, a.data_ptr<float>(), d.data_ptr<float>());
-  p.left.clear();
-  p.right.clear();
-  p.waiting = 0;
+  p.outer->add(samples, {a.data_ptr<float>(), rows * k, 0}, offset, {d.data_ptr<float>(), rows * columns, 1, columns},
+               {1, rows, 0, k});
 }
 
 void Accumulator::flush() {
   for (auto& p : panels_) {
-    current_ = p.get();
-    add_waiting();
-    const at::Tensor omega = p->leaf.pull(p->arrange(p->omega.take())).reshape(parameter_.sizes());
+    const at::Tensor panel = p->outer ? p->outer->take() : p->rank_one->sum().unsqueeze(0);
+    const at::Tensor omega = p->leaf.pull(p->arrange(panel)).reshape(parameter_.sizes());
     if (!parameter_.numel()) continue;
     // Often transposed; copied a slab at a time, not whole.
     const int64_t rows = parameter_.dim() ? parameter_.size(0) : 1, row = parameter_.numel() / rows;
@@ -104,6 +94,7 @@ void Accumulator::flush() {
       const at::Tensor slab = parameter_.dim() ? omega.narrow(0, r, std::min(most, rows - r)) : omega;
       accumulate(sums() + r * row, slab, slab.numel(), Measure::kNone);
     }
+    if (p->rank_one) p->rank_one->clear();
   }
 }
 

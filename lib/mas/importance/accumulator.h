@@ -7,6 +7,7 @@
 
 #include "mas/importance/graph.h"
 #include "mas/importance/kernel/outer_sum.h"
+#include "mas/importance/kernel/rank_one_sum.h"
 #include "mas/importance/rules/rule.h"
 
 namespace mas {
@@ -32,24 +33,20 @@ class Accumulator {
 
  private:
   struct Panels {
-    OuterSum omega;
-    Leaf leaf;
     std::string layout;
-    std::function<at::Tensor(const at::Tensor&)> arrange;
-    // Rank-one samples that wait for more: a product of many rows is cheaper than many of few.
-    std::vector<at::Tensor> left, right;
-    int64_t waiting = 0;
+    Leaf leaf;
+    std::function<at::Tensor(const at::Tensor&)> arrange;  // from [groups, k, columns] to what the leaf's node saw
+    std::unique_ptr<OuterSum> outer;                       // either of them
+    std::unique_ptr<RankOneSum> rank_one;
   };
-  OuterSum& panels(int64_t groups, int64_t k, int64_t columns, const Leaf& leaf,
-                   std::function<at::Tensor(const at::Tensor&)> arrange);
-  void add_waiting();
+  Panels& panels(const std::string& kind, int64_t groups, int64_t k, int64_t columns, const Leaf& leaf,
+                 std::function<at::Tensor(const at::Tensor&)> arrange);
   double* sums();
 
   at::Tensor parameter_;
   Measure measure_;
   at::Tensor sum_;
   std::vector<std::unique_ptr<Panels>> panels_;  // one, unless the network changes how it uses the parameter
-  Panels* current_ = nullptr;
 };
 
 }  // namespace mas

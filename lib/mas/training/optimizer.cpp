@@ -8,6 +8,10 @@
 #include "mas/error.h"
 #include "mas/training/step_kernels.h"
 
+#ifndef _OPENMP
+#error "at::parallel_for runs on one thread where OpenMP isn't switched on"
+#endif
+
 namespace mas {
 namespace {
 

@@ -33,10 +33,6 @@ class OuterSum {
   /// offset: k of them, in floats. delta_sums, when given: delta summed over l, [samples, groups * columns].
   void add(int64_t samples, const Source& x, const std::vector<int64_t>& offset, const Delta& delta,
            const Positions& positions, float* delta_sums = nullptr);
-  /// One row a sample, a [n, k] and d [n, columns], both contiguous: f(d aᵀ) = f(d) f(a)ᵀ, so that the whole batch is
-  /// one product.
-  void add_rank_one(int64_t n, const float* a, const float* d);
-
   /// [groups, k, columns], and starts again from zero.
   at::Tensor take();
 

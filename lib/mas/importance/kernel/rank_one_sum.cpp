@@ -1,0 +1,54 @@
+#include "mas/importance/kernel/rank_one_sum.h"
+
+#include <algorithm>
+
+namespace mas {
+namespace {
+
+// Rows that wait for a product: more of them read and write the sums less often, but lie in memory.
+constexpr int64_t kRows = 512, kRowsLeast = 128, kBytes = 8 << 20;
+
+void copy_measured(const at::Tensor& from, int64_t first, int64_t count, Measure measure, const at::Tensor& to,
+                   int64_t at) {
+  const int64_t width = from.size(1);
+  float* begin = to.data_ptr<float>() + at * width;
+  std::copy_n(from.data_ptr<float>() + first * width, count * width, begin);
+  kernels().measure(measure, count * width, begin);
+}
+
+}  // namespace
+
+RankOneSum::RankOneSum(int64_t k, int64_t columns, Measure measure) : measure_(measure) {
+  const int64_t row = std::max<int64_t>(1, k + columns) * int64_t(sizeof(float));
+  const int64_t capacity = std::clamp(kBytes / row, kRowsLeast, kRows);
+  left_ = at::empty({capacity, k}, at::kFloat);
+  right_ = at::empty({capacity, columns}, at::kFloat);
+  omega_ = at::zeros({columns, k}, at::kFloat);
+}
+
+void RankOneSum::add(const at::Tensor& a, const at::Tensor& d) {
+  const int64_t n = a.size(0), capacity = left_.size(0);
+  for (int64_t first = 0; first < n;) {
+    const int64_t count = std::min(capacity - waiting_, n - first);
+    copy_measured(a, first, count, measure_, left_, waiting_);
+    copy_measured(d, first, count, measure_, right_, waiting_);
+    first += count;
+    waiting_ += count;
+    if (waiting_ == capacity) multiply();
+  }
+}
+
+void RankOneSum::multiply() {
+  at::NoGradGuard off;
+  // With beta 0 the old values aren't read, so clearing needs no pass over memory.
+  at::addmm_out(omega_, omega_, right_.narrow(0, 0, waiting_).t(), left_.narrow(0, 0, waiting_), empty_ ? 0 : 1);
+  waiting_ = 0;
+  empty_ = false;
+}
+
+at::Tensor RankOneSum::sum() {
+  if (waiting_ || empty_) multiply();
+  return omega_.t();
+}
+
+}  // namespace mas
