@@ -22,14 +22,16 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("MODEL", o.model, "model file (- for standard input)")->required();
   o.output.add_option(app);
   app.add_option("--data", o.data, "samples; labels are not read (the running task's data unless given)")
-      ->type_name("SPEC...");
+      ->type_name("SPEC")
+      ->take_all()
+      ->expected(1);
   app.add_option("--method", i.method, "mas, or local (Hebb's rule, layer by layer)")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised")
+  app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised [the model's rule, or sum]")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")
@@ -70,6 +72,9 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
 }
 
 int importance(Options& o) {
+  if (!o.merge.empty() && o.data.empty() && (o.importance.limit > 0 || !o.importance.shard.empty())) {
+    throw mas::UsageError("--merge", "feeds no data, so --limit and --shard have no meaning; add --data");
+  }
   o.output.check();
   mas::Model model(mas::read_model(o.model), o.model);
   mas::tool::Progress progress(o.common, "importance");

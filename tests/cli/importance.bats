@@ -32,7 +32,7 @@ same() {
   same "$(models)/important.h5" merged.h5
   fails 1 "mas-importance: $(models)/both.h5: * differs from $(models)/first.h5: not the same model" \
     mas-importance "$(models)/first.h5" --merge "$(models)/both.h5" -o x.h5
-  fails 1 "mas-importance: $(models)/first.h5: has no importance of a running task to merge" \
+  fails 1 "mas-importance: $(models)/first.h5: has no importance of the running task to merge" \
     mas-importance "$(models)/first.h5" --merge "$(models)/first.h5" -o x.h5
 }
 
@@ -41,8 +41,11 @@ same() {
   mas-export two.h5 | grep -q "1 tasks closed"
   mas-importance -q two.h5 --reset -o again.h5
   cmp two.h5 again.h5
+  mas-importance -q "$(models)/both.h5" --reset -o fresh.h5
+  cmp two.h5 fresh.h5
   mas-importance -q "$(models)/both.h5" --combine ema:0.5 -o ema.h5
-  mas-export ema.h5 | grep -q "combine ema:0.5"
+  mas-importance -q ema.h5 -o more.h5
+  mas-export more.h5 | grep -q "combine ema:0.5"
 }
 
 @test "no label is read: data without labels, or with others, give the same bytes" {
@@ -62,7 +65,7 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   silent mas-importance -q "$(models)/first.h5" --estimator batch:20 -o batch.h5
   mas-export batch.h5 | grep -q "estimator batch:20"
   run -1 same local.h5 "$(models)/important.h5"
-  fails 1 "mas-importance: local.h5: holds samples of method local, estimator per-sample; feed the same, or start anew with --reset" \
+  fails 1 "mas-importance: local.h5: holds samples of method local, estimator per-sample, outputs head; feed the same, or start anew with --reset" \
     mas-importance local.h5 -o x.h5
 }
 

@@ -59,14 +59,17 @@ Combine parse_combine(const std::string& text) {
 
 NamedTensors total_importance(const ImportanceRecord& record) { return combine(record); }
 
-void begin_feed(ImportanceRecord& record, int64_t tasks, const std::string& method, const std::string& estimator,
-                const std::string& combine_text, const std::string& name) {
-  const bool running = !record.sum.empty() && record.tasks == tasks;
-  if (running && (record.method != method || record.estimator != estimator)) {
-    throw Error(name, fmt::format("holds samples of method {}, estimator {}; feed the same, or start anew with --reset",
-                                  record.method, record.estimator));
+void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine_text,
+                const std::string& name) {
+  const bool running = !record.sum.empty() && record.tasks == kind.tasks;
+  if (running &&
+      (record.method != kind.method || record.estimator != kind.estimator || record.outputs != kind.outputs)) {
+    throw Error(name, fmt::format("holds samples of method {}, estimator {}, outputs {}; feed the same, or start anew "
+                                  "with --reset",
+                                  record.method, record.estimator, record.outputs));
   }
-  record.combine = combine_text;
+  if (!combine_text.empty()) record.combine = combine_text;
+  if (record.combine.empty()) record.combine = "sum";
   if (!running) {
     const bool fed = record.count > 0;
     record.closed = combine(record);
@@ -74,9 +77,10 @@ void begin_feed(ImportanceRecord& record, int64_t tasks, const std::string& meth
     record.sum.clear();
     record.count = 0;
   }
-  record.tasks = tasks;
-  record.method = method;
-  record.estimator = estimator;
+  record.tasks = kind.tasks;
+  record.method = kind.method;
+  record.estimator = kind.estimator;
+  record.outputs = kind.outputs;
 }
 
 void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count) {
@@ -87,33 +91,42 @@ void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count) {
   record.count += count;
 }
 
-void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& name) {
+void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& combine_text,
+           const std::string& name) {
   if (other.sum.empty()) throw Error(name, "has no importance of a running task to merge");
-  if (record.sum.empty() && record.closed.empty()) {
-    record = other;
-    return;
-  }
-  const auto differs = [&](const std::string& what, const std::string& theirs, const std::string& ours) {
-    if (theirs != ours) throw Error(name, fmt::format("{} {}, but the model to merge into has {}", what, theirs, ours));
+  if (!combine_text.empty()) parse_combine(combine_text);
+  ImportanceRecord merged = record;
+  const bool running = !record.sum.empty() && record.tasks == other.tasks;
+  const auto differs = [&](const char* what, const std::string& theirs, const std::string& ours) {
+    if (theirs != ours) throw Error(name, fmt::format("{} {}, but the others have {}", what, theirs, ours));
   };
-  if (!record.sum.empty()) {
+  if (running) {
     differs("method", other.method, record.method);
     differs("estimator", other.estimator, record.estimator);
+    differs("outputs", other.outputs, record.outputs);
+    if (combine_text.empty()) differs("combine", other.combine, record.combine);
+    check_importance(other, record.sum, name);
   }
-  differs("importance after", fmt::format("{} tasks", other.tasks), fmt::format("{} tasks", record.tasks));
-  if (!record.sum.empty()) check_importance(other, record.sum, name);
+  begin_feed(merged, {other.tasks, other.method, other.estimator, other.outputs},
+             combine_text.empty() ? other.combine : combine_text, name);
+  bool same = merged.closed.size() == other.closed.size();
   for (const auto& [tensor, value] : other.closed) {
-    const auto own = record.closed.find(tensor);
-    if (own == record.closed.end() || !own->second.equal(value)) {
-      throw Error(name, fmt::format("importance/closed/{} differs: not a shard of the same run", tensor));
-    }
+    const auto own = merged.closed.find(tensor);
+    same = same && own != merged.closed.end() && own->second.equal(value);
   }
-  record.method = other.method;
-  record.estimator = other.estimator;
-  feed(record, other.sum, other.count);
+  if (!same) throw Error(name, "its finished tasks left another importance: not a shard of the same run");
+  feed(merged, other.sum, other.count);
+  record = std::move(merged);
 }
 
 void check_importance(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
+  if (!record.empty()) {
+    try {
+      parse_combine(record.combine);
+    } catch (const UsageError&) {
+      throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
+    }
+  }
   for (const auto* omega : {&record.closed, &record.sum}) {
     if (omega->empty()) continue;
     const std::string group = omega == &record.closed ? "importance/closed/" : "importance/sum/";

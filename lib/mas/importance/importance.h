@@ -18,20 +18,28 @@ Combine parse_combine(const std::string& text);  ///< throws UsageError
 /// The Ω that the next training is penalised with: combine(closed, sum / count), float32, empty where there is none.
 NamedTensors total_importance(const ImportanceRecord& record);
 
+/// What samples are fed as; those of one task are of one kind.
+struct FeedKind {
+  int64_t tasks = 0;      ///< how many the model has learned
+  std::string method;     ///< mas, local
+  std::string estimator;  ///< per-sample, batch:N
+  std::string outputs;    ///< head, all
+};
+
 /// Opens the record for samples of the running task: where a task was learned since the last feed (record.tasks <
-/// `tasks`), closed := combine(closed, sum / count) and the sum starts anew. Throws Error naming `name` where samples
-/// of another method or estimator were fed for the same task.
-void begin_feed(ImportanceRecord& record, int64_t tasks, const std::string& method, const std::string& estimator,
-                const std::string& combine, const std::string& name);
+/// kind.tasks), closed := combine(closed, sum / count) and the sum starts anew. `combine` empty: the record's own rule,
+/// or sum. Throws Error naming `name` where samples of another kind were fed for the same task.
+void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine, const std::string& name);
 
 /// Adds samples: sum += sums, count += count. `sums`: float64, one for each parameter.
 void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count);
 
-/// Adds another record of the same model, task and method, a shard's say. Throws Error naming `name` (the other file)
-/// where they don't go together; `record` is then unchanged.
-void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& name);
+/// Adds another record of the same model and task, a shard's say; `combine` as above, or the other's rule. Throws Error
+/// naming `name` (the other file) where they don't go together; `record` is then unchanged.
+void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& combine,
+           const std::string& name);
 
-/// Throws Error naming `name` and the tensor where Ω has other names or shapes than the parameters.
+/// Throws Error naming `name` and the tensor where Ω has other names or shapes than the parameters, or an unknown rule.
 void check_importance(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name);
 
 }  // namespace mas

@@ -51,14 +51,18 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
 Forward make_forward(Model& model, const std::string& outputs) {
   const TaskRecord& running = model.tasks().back();
   if (outputs == "all" && running.scenario == Scenario::kTask) {
-    return [&model](const at::Tensor& x) {
-      std::vector<at::Tensor> all;
-      for (const auto& task : model.tasks()) all.push_back(model.forward(x, task));
-      return at::cat(all, 1);
-    };
+    return [&model](const at::Tensor& x) { return model.forward_all(x); };
   }
   return [&model, &running](const at::Tensor& x) { return model.forward(x, running); };
 }
+
+// The estimator asks the parameters for gradients; whatever happens, they are left as they were.
+struct GradientsOn {
+  const NamedTensors& parameters;
+  ~GradientsOn() {
+    for (const auto& [name, value] : parameters) at::Tensor(value).set_requires_grad(false);
+  }
+};
 
 struct Source {
   std::unique_ptr<Dataset> data;
@@ -103,6 +107,9 @@ ImportanceReport summarise(const ImportanceRecord& record) {
 }
 
 void check_tasks(const Model& model) {
+  if (!model.file.progress.is_null()) {
+    throw Error(model.name(), "is a checkpoint of a training that goes on; finish it with mas-train --resume");
+  }
   if (model.tasks().empty()) throw Error(model.name(), "has learned no task, so it has no outputs; train it first");
 }
 
@@ -111,7 +118,7 @@ void check_tasks(const Model& model) {
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);
   const EstimatorOptions estimator_options = parse_estimator(options);
-  parse_combine(options.combine);
+  if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters();
   check_importance(model.file.importance, parameters, model.name());
   auto sources = open_sources(model, options);
@@ -119,11 +126,12 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());
   if (total == 0) throw Error(options.shard.empty() ? "--data" : "--shard", "leaves no samples to feed");
   auto& record = model.file.importance;
-  begin_feed(record, static_cast<int64_t>(model.tasks().size()), options.method, options.estimator, options.combine,
-             model.name());
+  begin_feed(record, {static_cast<int64_t>(model.tasks().size()), options.method, options.estimator, options.outputs},
+             options.combine, model.name());
 
   const auto begin = std::chrono::steady_clock::now();
   model.train(false);
+  const GradientsOn gradients{parameters};
   Estimator estimator(make_forward(model, options.outputs), parameters, estimator_options);
   LoaderOptions order;
   order.batch_size = options.batch_size;
@@ -137,18 +145,23 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
     }
   }
   feed(record, estimator.sum(), estimator.count());
-  for (const auto& [name, value] : parameters) value.detach().set_requires_grad(false);
 
   ImportanceReport report = summarise(record);
   report.fed = fed;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   report.paths = estimator.paths();
-  int64_t looped = 0;
-  for (const auto& path : report.paths) looped += path.path == "loop";
+  int64_t looped = 0, without = 0;
+  for (const auto& path : report.paths) {
+    looped += path.path == "loop";
+    without += path.path == "no local rule";
+  }
   if (looped > 0) {
     report.verbose_hint =
         fmt::format("{} of {} parameters took the one-sample loop, which is exact but slow; --verbose tells why",
                     looped, report.paths.size());
+  } else if (without > 0) {
+    report.verbose_hint = fmt::format("{} of {} parameters have no local rule and get 0; --verbose tells which",
+                                      without, report.paths.size());
   }
   return report;
 }
@@ -156,7 +169,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
 ImportanceReport merge_importance(Model& model, const std::vector<std::string>& files,
                                   const ImportanceOptions& options) {
   check_tasks(model);
-  parse_combine(options.combine);
+  if (!options.combine.empty()) parse_combine(options.combine);
   ImportanceRecord merged = model.file.importance;
   for (const auto& path : files) {
     const ModelFile other = read_model(path);
@@ -167,9 +180,11 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
         throw Error(path, fmt::format("{} differs from {}: not the same model", name, model.name()));
       }
     }
-    begin_feed(merged, static_cast<int64_t>(model.tasks().size()), other.importance.method, other.importance.estimator,
-               options.combine, path);
-    merge(merged, other.importance, path);
+    const auto tasks = static_cast<int64_t>(model.tasks().size());
+    if (other.importance.sum.empty() || other.importance.tasks != tasks) {
+      throw Error(path, "has no importance of the running task to merge");
+    }
+    merge(merged, other.importance, options.combine, path);
   }
   model.file.importance = std::move(merged);
   return summarise(model.file.importance);
@@ -177,6 +192,8 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
 
 void reset_importance(Model& model) {
   auto& record = model.file.importance;
+  // Samples of a task that was left since belong to what is closed next.
+  if (record.tasks != static_cast<int64_t>(model.tasks().size())) return;
   record.sum.clear();
   record.count = 0;
 }

@@ -13,7 +13,7 @@ struct ImportanceOptions {
   std::vector<std::string> data;         ///< specs; empty: the running task's own
   std::string method = "mas";            ///< mas, local
   std::string estimator = "per-sample";  ///< per-sample, batch:N
-  std::string combine = "sum";           ///< see importance.h
+  std::string combine;                   ///< see importance.h; empty: the model's own rule, or sum
   std::string outputs = "head";          ///< head: of the running task; all: of every head, side by side
   int64_t limit = 0;                     ///< samples; 0: all
   std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all

@@ -11,14 +11,15 @@ namespace mas {
 
 /// Ω as it is stored: sums and counts, so that it can be fed, merged and combined (see importance/importance.h).
 struct ImportanceRecord {
-  NamedTensors closed;       ///< float32, the parameter's shape: Ω of the finished tasks, combined
-  NamedTensors sum;          ///< float64, the parameter's shape: the running task, summed over samples
-  int64_t count = 0;         ///< samples in `sum`, not batches
-  int64_t tasks = 0;         ///< how many tasks the model had learned when `sum` was begun
-  int64_t closed_tasks = 0;  ///< tasks that went into `closed`
-  std::string method;        ///< "mas", "local", ...; empty: there is no importance
-  std::string estimator;     ///< "per-sample" or "batch:N"
-  std::string combine;       ///< "sum", "ema:G" or "normalised"
+  NamedTensors closed;           ///< float32, the parameter's shape: Ω of the finished tasks, combined
+  NamedTensors sum;              ///< float64, the parameter's shape: the running task, summed over samples
+  int64_t count = 0;             ///< samples in `sum`, not batches
+  int64_t tasks = 0;             ///< how many tasks the model had learned when `sum` was begun
+  int64_t closed_tasks = 0;      ///< tasks that went into `closed`
+  std::string method;            ///< "mas", "local", ...; empty: there is no importance
+  std::string estimator;         ///< "per-sample" or "batch:N"
+  std::string outputs = "head";  ///< what F was: "head" or "all"
+  std::string combine;           ///< "sum", "ema:G" or "normalised"
   bool empty() const { return closed.empty() && sum.empty(); }
 };
 
@@ -50,9 +51,10 @@ constexpr int kModelFormatMinor = 0;
 ModelFile read_model(const std::string& path);
 
 /// Writes a model file, byte-identical for equal content; "-" is standard output. A file is written beside its target,
-/// synced and renamed, so that a failure leaves the old file; throws Error naming the file, nothing half-written stays, and
-/// BrokenPipe (io/atomic_file.h) when nobody reads standard output. What could not be read again is refused (io/model_check.h):
-/// NaN, Ω without its counts or method, Ω of other shapes than the weights, names with '/' outside `optimizer`.
+/// synced and renamed, so that a failure leaves the old file; throws Error naming the file, nothing half-written stays,
+/// and BrokenPipe (io/atomic_file.h) when nobody reads standard output. What could not be read again is refused
+/// (io/model_check.h): NaN, Ω without its counts or method, Ω of other shapes than the weights, names with '/' outside
+/// `optimizer`.
 void write_model(const ModelFile& model, const std::string& path);
 
 /// The bytes that write_model writes, and their reading; `name` is for messages.

@@ -204,8 +204,10 @@ class Reader {
     record.combine = attribute_text(group, "combine", path);
     record.estimator = attribute_text(group, "estimator", path);
     record.method = attribute_text(group, "method", path);
-    model_.unknown->keep_attributes(group, path, {"closed_tasks", "combine", "count", "estimator", "method", "tasks"},
-                                    size_, name_);
+    record.outputs = attribute_text(group, "outputs", path);
+    if (record.outputs.empty()) record.outputs = "head";
+    model_.unknown->keep_attributes(
+        group, path, {"closed_tasks", "combine", "count", "estimator", "method", "outputs", "tasks"}, size_, name_);
     for (const hdf5::Link& link : hdf5::links(group, name_)) {
       if (link.name == "closed") {
         model_.closed = tensors("/importance/closed", Kind::kClosed);

@@ -159,6 +159,7 @@ void write_importance(hid_t file, const ImportanceRecord& importance) {
   write_attribute(group, "count", importance.count);
   write_attribute(group, "estimator", importance.estimator);
   write_attribute(group, "method", importance.method);
+  write_attribute(group, "outputs", importance.outputs);
   write_attribute(group, "tasks", importance.tasks);
   if (!importance.closed.empty())
     write_tensors(group, "closed", converted(importance.closed, at::kFloat), "/importance");

@@ -190,11 +190,24 @@ NamedTensors Model::head_parameters(const TaskRecord& task) const {
 
 NamedTensors Model::shared_parameters() const { return file.weights; }
 
+at::Tensor Model::features(const at::Tensor& x) const {
+  const auto type = file.weights.empty() ? at::kFloat : file.weights.begin()->second.scalar_type();
+  return network_.features(x.scalar_type() == type ? x : x.to(type));
+}
+
 at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
   const auto head = head_parameters(task);
-  const auto& weight = head.at("weight");
-  const auto features = network_.features(x.scalar_type() == weight.scalar_type() ? x : x.to(weight.scalar_type()));
-  return at::linear(features, weight, head.at("bias"));
+  return at::linear(features(x), head.at("weight"), head.at("bias"));
+}
+
+at::Tensor Model::forward_all(const at::Tensor& x) const {
+  const auto common = features(x);
+  std::vector<at::Tensor> all;
+  for (const auto& task : tasks_) {
+    const auto head = head_parameters(task);
+    all.push_back(at::linear(common, head.at("weight"), head.at("bias")));
+  }
+  return at::cat(all, 1);
 }
 
 at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task) const {

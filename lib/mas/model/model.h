@@ -52,6 +52,8 @@ class Model {
 
   /// Outputs before any softmax for the samples x [n, *input]: [n, outputs(task)].
   at::Tensor forward(const at::Tensor& x, const TaskRecord& task) const;
+  /// Outputs of all tasks' heads side by side, [n, sum of outputs].
+  at::Tensor forward_all(const at::Tensor& x) const;
   /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
   at::Tensor targets(const at::Tensor& labels, const TaskRecord& task) const;
   int64_t outputs(const TaskRecord& task) const;
@@ -67,6 +69,7 @@ class Model {
   ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
 
  private:
+  at::Tensor features(const at::Tensor& x) const;
   std::vector<int64_t> head_classes(const TaskRecord& task) const;
   void check_heads() const;
 

@@ -11,7 +11,7 @@ NamedTensors doubles(std::vector<double> values) { return {{"w", torch::tensor(v
 
 ImportanceRecord fed(double value, int64_t count, int64_t tasks = 1) {
   ImportanceRecord record;
-  begin_feed(record, tasks, "mas", "per-sample", "sum", "a.h5");
+  begin_feed(record, {tasks, "mas", "per-sample", "head"}, "sum", "a.h5");
   feed(record, doubles({value, 2 * value}), count);
   return record;
 }
@@ -22,7 +22,7 @@ double total(const ImportanceRecord& record) { return total_importance(record).a
 
 TEST_CASE("feeding goes on where it stopped, and the mean is over all samples") {
   auto record = fed(3, 2);
-  begin_feed(record, 1, "mas", "per-sample", "sum", "a.h5");
+  begin_feed(record, {1, "mas", "per-sample", "head"}, "", "a.h5");
   feed(record, doubles({5, 0}), 6);
   CHECK(record.count == 8);
   CHECK(total(record) == 1.0);
@@ -32,7 +32,7 @@ TEST_CASE("feeding goes on where it stopped, and the mean is over all samples") 
 TEST_CASE("the first feed after a new task closes the one before, by sum, average or normalised") {
   const auto second = [](const char* combine) {
     auto record = fed(4, 2);  // omega 2, 4
-    begin_feed(record, 2, "mas", "per-sample", combine, "a.h5");
+    begin_feed(record, {2, "mas", "per-sample", "head"}, combine, "a.h5");
     feed(record, doubles({10, 20}), 1);
     return record;
   };
@@ -45,25 +45,36 @@ TEST_CASE("the first feed after a new task closes the one before, by sum, averag
 
 TEST_CASE("samples of another method aren't mixed in") {
   auto record = fed(1, 1);
-  CHECK_THROWS_AS(begin_feed(record, 1, "local", "per-sample", "sum", "a.h5"), Error);
-  CHECK_NOTHROW(begin_feed(record, 2, "local", "per-sample", "sum", "a.h5"));
+  CHECK_THROWS_AS(begin_feed(record, {1, "local", "per-sample", "head"}, "", "a.h5"), Error);
+  CHECK_THROWS_AS(begin_feed(record, {1, "mas", "per-sample", "all"}, "", "a.h5"), Error);
+  CHECK_NOTHROW(begin_feed(record, {2, "local", "per-sample", "head"}, "", "a.h5"));
 }
 
 TEST_CASE("merging shards is addition, and what isn't a shard is refused") {
   auto record = fed(1, 2);
-  merge(record, fed(5, 1), "b.h5");
+  merge(record, fed(5, 1), "", "b.h5");
   CHECK(record.count == 3);
   CHECK(total(record) == 2);
   auto other = fed(1, 1);
   other.method = "local";
-  CHECK_THROWS_WITH_AS(merge(record, other, "b.h5"), "b.h5: method local, but the model to merge into has mas", Error);
-  CHECK_THROWS_AS(merge(record, fed(1, 1, 2), "b.h5"), Error);
-  CHECK_THROWS_AS(merge(record, ImportanceRecord{}, "b.h5"), Error);
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: method local, but the others have mas", Error);
+  CHECK_THROWS_AS(merge(record, fed(1, 1, 2), "", "b.h5"), Error);
+  CHECK_THROWS_AS(merge(record, ImportanceRecord{}, "", "b.h5"), Error);
   other = fed(1, 1);
   other.sum["w"] = torch::zeros({3}, at::kDouble);
-  CHECK_THROWS_WITH_AS(merge(record, other, "b.h5"), "b.h5: importance/sum/w: shape [3], but the parameter has [2]",
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance/sum/w: shape [3], but the parameter has [2]",
                        Error);
   CHECK(record.count == 3);
+}
+
+TEST_CASE("a record keeps its combine rule until another is asked for") {
+  ImportanceRecord record;
+  begin_feed(record, {1, "mas", "per-sample", "head"}, "ema:0.5", "a.h5");
+  feed(record, doubles({1, 1}), 1);
+  begin_feed(record, {2, "mas", "per-sample", "head"}, "", "a.h5");
+  CHECK(record.combine == "ema:0.5");
+  begin_feed(record, {3, "mas", "per-sample", "head"}, "sum", "a.h5");
+  CHECK(record.combine == "sum");
 }
 
 TEST_CASE("importance of other parameters is refused") {
