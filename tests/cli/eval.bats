@@ -9,8 +9,8 @@ setup_file() { load helper; make_models; }
   grep -q "^after second " report
   grep -q "^drop " report
   grep -q "^ACC .* mean over tasks j of R\[T\]\[j\]$" report
-  grep -q "^BWT .* Lopez-Paz" report
-  grep -q "^forgetting .* Chaudhry" report
+  grep -q "^BWT .*Lopez-Paz" report
+  grep -q "^forgetting .*Chaudhry" report
 }
 
 @test "several models give the same matrix as the recorded rows" {

@@ -44,28 +44,59 @@ std::vector<Model> open_models(const std::vector<std::string>& paths) {
   return models;
 }
 
+namespace {
+
+// The rows that travel in the file, and the model's own measured anew; what can't be measured any more stays as
+// recorded.
+AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options) {
+  AccuracyMatrix matrix = recorded_matrix(model);
+  const auto learned = static_cast<int64_t>(model.tasks().size());
+  Row recorded(model.tasks().size());
+  for (size_t i = matrix.learned.size(); i-- > 0;) {
+    if (matrix.learned[i] != learned) continue;
+    recorded = matrix.accuracy[i];
+    matrix.learned.erase(matrix.learned.begin() + static_cast<int64_t>(i));
+    matrix.models.erase(matrix.models.begin() + static_cast<int64_t>(i));
+    matrix.accuracy.erase(matrix.accuracy.begin() + static_cast<int64_t>(i));
+  }
+  Row row;
+  for (size_t j = 0; j < model.tasks().size(); j++) {
+    try {
+      row.push_back(test_accuracy(model, model.tasks()[j], options));
+    } catch (const Error&) {
+      if (!recorded[j]) throw;
+      row.push_back(recorded[j]);
+    }
+  }
+  matrix.learned.push_back(learned);
+  matrix.models.push_back("after " + model.tasks().back().name);
+  matrix.accuracy.push_back(std::move(row));
+  return matrix;
+}
+
+}  // namespace
+
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options) {
   const Model* longest = &models.front();
   for (const auto& model : models) {
     if (model.tasks().size() >= longest->tasks().size()) longest = &model;
   }
   AccuracyMatrix matrix;
-  if (models.size() == 1)
-    matrix = recorded_matrix(models.front());
-  else
+  if (models.size() == 1) {
+    matrix = evaluate_one(models.front(), options);
+  } else {
     for (const auto& task : longest->tasks()) matrix.tasks.push_back(task.name);
-  for (auto& model : models) {
-    const auto learned = static_cast<int64_t>(model.tasks().size());
-    if (!matrix.learned.empty() && models.size() == 1 && matrix.learned.back() == learned) {
-      matrix.learned.pop_back();
-      matrix.models.pop_back();
-      matrix.accuracy.pop_back();
+    for (auto& model : models) {
+      matrix.learned.push_back(static_cast<int64_t>(model.tasks().size()));
+      matrix.models.push_back(model.name());
+      matrix.accuracy.push_back(measure_row(model, longest->tasks(), options));
     }
-    matrix.learned.push_back(learned);
-    matrix.models.push_back(models.size() == 1 ? "after " + model.tasks().back().name : model.name());
-    matrix.accuracy.push_back(measure_row(model, longest->tasks(), options));
   }
-  matrix.untrained = measure_untrained(*longest, options);
+  try {
+    matrix.untrained = measure_untrained(*longest, options);
+  } catch (const Error&) {
+    if (models.size() > 1) throw;  // a single model may have outlived its data; then there is no FWT
+  }
   return matrix;
 }
 

@@ -12,7 +12,8 @@ namespace mas {
 std::vector<Model> open_models(const std::vector<std::string>& paths);
 
 /// Measures each model on the test data of each task of the last one. With a single model the rows that travel in its
-/// file come first, and its own row is measured anew. Throws Error where data can't be had.
+/// file come first, and its own row is measured anew, or taken as recorded where a task's data are gone. Throws Error
+/// where data can't be had and nothing is recorded.
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options);
 
 /// One column: each model's running task on the data that `spec` names, which need labels.

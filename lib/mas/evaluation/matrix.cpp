@@ -64,6 +64,7 @@ Measures measure(const AccuracyMatrix& matrix) {
   const size_t tasks = matrix.tasks.size();
   const auto& last = matrix.accuracy.back();
   measures.acc = mean(last);
+  if (matrix.learned.back() != static_cast<int64_t>(tasks)) return measures;  // not R[T]
   std::vector<Cell> kept, gained, forgotten;
   for (size_t j = 0; j < tasks; j++) {
     const auto learned = static_cast<int64_t>(j) + 1;
@@ -75,10 +76,13 @@ Measures measure(const AccuracyMatrix& matrix) {
     if (j + 1 == tasks) continue;
     kept.push_back(difference(last[j], cell_after(matrix, learned, j)));
     Cell best;
-    for (size_t l = 1; l < tasks; l++) {
+    bool whole = true;
+    for (size_t l = j + 1; l < tasks; l++) {
       const Cell cell = cell_after(matrix, static_cast<int64_t>(l), j);
+      whole = whole && cell;
       if (cell && (!best || *cell > *best)) best = cell;
     }
+    if (!whole) best.reset();
     forgotten.push_back(difference(best, last[j]));
   }
   measures.bwt = mean(kept);

@@ -26,7 +26,8 @@ struct Measures {
   std::optional<double> mean_drop;          ///< over the tasks before the last
 };
 
-/// The last row stands for R[T]; rows of fewer tasks give R[j].
+/// The last row is R[T] and has to be of a model that learned every task for the measures that look back; rows of fewer
+/// tasks give R[j].
 Measures measure(const AccuracyMatrix& matrix);
 
 /// Name of a measure -> its formula, as printed and as in the JSON object.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mas/error.h"
 
 namespace mas {
@@ -29,6 +31,9 @@ void record_result(ModelFile& file, int64_t learned, const std::string& task, do
     }
   }
   file.results.push_back({{"learned", learned}, {"accuracy", {{task, accuracy}}}});
+  const auto order = [](const nlohmann::json& row) { return row.is_object() ? row.value("learned", int64_t{0}) : 0; };
+  std::stable_sort(file.results.begin(), file.results.end(),
+                   [&](const auto& a, const auto& b) { return order(a) < order(b); });
 }
 
 std::vector<TestResult> record_test_results(Model& model, const OpenOptions& options) {
