@@ -65,6 +65,15 @@ void add_options(CLI::App& app, Options& o) {
       "  mas-importance first.h5 | mas-train - --data glyphs,classes=5-9 --task second -o both.h5\n");
 }
 
+// The model file holds JSON: what can't stand in it is refused before the training, not after.
+void check_text(const char* option, const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw mas::UsageError(option, "isn't UTF-8 text");
+  }
+}
+
 // The model with the task to train as its last one.
 mas::Model open_model(Options& o, std::unique_ptr<mas::Dataset>& data) {
   const auto open = o.common.open_options();
@@ -75,6 +84,8 @@ mas::Model open_model(Options& o, std::unique_ptr<mas::Dataset>& data) {
     data = mas::open_dataset(mas::DataSpec::parse(model.tasks().back().data), open);
     return model;
   }
+  check_text("--task", o.task);
+  check_text("--data", o.data);
   const auto spec = mas::DataSpec::parse(o.data);
   o.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
@@ -116,6 +127,7 @@ void record_results(mas::Model& model, const Options& o) {
 }
 
 void check_usage(const Options& o) {
+  if (o.checkpoint == "-") throw mas::UsageError("--checkpoint", "needs a file");
   if (o.model.empty() + o.arch.empty() + o.resume.empty() != 2) {
     throw mas::UsageError("MODEL", "give one of: a model file, --arch for a new network, --resume for a checkpoint");
   }

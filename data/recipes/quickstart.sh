@@ -22,23 +22,23 @@ install $build_packages
 # shellcheck disable=SC2119
 build_project
 PATH=$build/bin:$PATH
-mkdir -p "$build/quickstart"
-cd "$build/quickstart"
+models=$build/quickstart
+mkdir -p "$models"
 
 say "1. learn a first task: classes 0 to 4 of $data"
-mas-train --arch mlp:400,400 --data "$data,classes=0-4" --task first -o first.h5
+mas-train --arch mlp:400,400 --data "$data,classes=0-4" --task first -o "$models/first.h5"
 
 say "2. which weights matter to it? (no labels are read)"
-mas-importance first.h5 -o important.h5
+mas-importance "$models/first.h5" -o "$models/important.h5"
 
 say "3. learn a second task, classes 5 to 9, as usual"
-mas-train first.h5 --data "$data,classes=5-9" --task second -o finetuned.h5
+mas-train "$models/first.h5" --data "$data,classes=5-9" --task second -o "$models/finetuned.h5"
 
 say "4. learn it with important weights held still"
-mas-train important.h5 --data "$data,classes=5-9" --task second --lambda 0.1 -o protected.h5
+mas-train "$models/important.h5" --data "$data,classes=5-9" --task second --lambda 0.1 -o "$models/protected.h5"
 
 say "What is left of the first task?"
-mas-eval first.h5 finetuned.h5 protected.h5 --csv | awk -F, '
+mas-eval "$models/first.h5" "$models/finetuned.h5" "$models/protected.h5" --csv | awk -F, '
   NR == 2 { before = $2 }
   NR == 3 { finetuned = $2; second = $3 }
   NR == 4 {
@@ -47,4 +47,4 @@ mas-eval first.h5 finetuned.h5 protected.h5 --csv | awk -F, '
     printf "%-34s %10.2f %% %10.2f %% %5.2f points\n", "after the second, as usual", 100 * finetuned, 100 * second, 100 * (before - finetuned)
     printf "%-34s %10.2f %% %10.2f %% %5.2f points\n", "after the second, with importance", 100 * $2, 100 * $3, 100 * (before - $2)
   }'
-printf '\nThe models are in %s. Next: mas-export protected.h5 shows its layers; README.md shows the pipeline.\n' "$PWD"
+printf '\nThe models are in %s. Next: mas-export protected.h5 shows its layers; README.md shows the pipeline.\n' "$models"

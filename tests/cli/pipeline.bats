@@ -40,6 +40,11 @@ setup_file() { load helper; make_models; }
   [ ! -s err ]
   mas-export "$(models)/both.h5" --format csv 2>err | head -n 1 >/dev/null
   [ ! -s err ]
+  mas-eval "$(models)/both.h5" 2>err | true
+  [ ! -s err ]
+  mas-data "$small" 2>err | true
+  [ ! -s err ]
+  mas-importance "$(models)/first.h5" -o /dev/stdout | cmp - "$(models)/important.h5"
 }
 
 @test "an upstream that failed leaves one line each and nothing is written" {

@@ -1,5 +1,6 @@
 #include "common/model_output.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,7 +15,12 @@ void check_writable(const std::string& path) {
   namespace fs = std::filesystem;
   if (path == "-") return;
   if (path.empty()) throw UsageError("-o", "the name is empty");
-  if (fs::is_directory(path)) throw Error(path, "is a directory");
+  struct stat status;
+  const bool exists = stat(path.c_str(), &status) == 0;
+  if (!exists && errno != ENOENT && errno != ENOTDIR) throw Error(path, std::strerror(errno));
+  if (exists && S_ISDIR(status.st_mode)) throw Error(path, "is a directory");
+  if (exists && access(path.c_str(), W_OK) != 0) throw Error(path, std::strerror(errno));
+  if (exists && !S_ISREG(status.st_mode)) return;  // a device or a pipe is written straight
   const auto folder = fs::path(path).parent_path();
   const std::string where = folder.empty() ? "." : folder.string();
   if (access(where.c_str(), W_OK | X_OK) != 0) {

@@ -4,12 +4,17 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <new>
 
@@ -44,6 +49,20 @@ std::string one_line(std::string text) {
 int fail(const CLI::App& app, const std::string& message, int status) {
   std::cerr << app.get_name() << ": " << one_line(message) << "\n";
   return status;
+}
+
+// fmt and stdio forget why a write failed before the last one; an empty write to a pipe without reader tells.
+bool broken_pipe() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+// Reports that were printed have to arrive: a full disk is an error, a reader that has seen enough isn't.
+void flush_reports() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  if (errno == EPIPE || (errno == 0 && broken_pipe())) throw BrokenPipe("standard output", "closed");
+  throw Error("standard output", std::strerror(errno != 0 ? errno : EIO));
 }
 
 void apply(const CommonOptions& options) {
@@ -117,8 +136,7 @@ int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const
   try {
     apply(options);
     const int status = work();
-    std::cout.flush();
-    if (!std::cout) throw Error("standard output", "can't be written");
+    flush_reports();
     return status;
   } catch (const BrokenPipe&) {
     return kFailed;  // whoever read has had enough; there is nobody to tell
@@ -127,8 +145,10 @@ int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const
   } catch (const Error& error) {
     return fail(app, error.what(), kFailed);
   } catch (const std::bad_alloc&) {
-    return fail(app, "not enough memory; try a smaller --batch", kFailed);
+    return fail(app, "not enough memory", kFailed);
   } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    if (what.find("allocate memory") != std::string::npos) return fail(app, "not enough memory", kFailed);
     return fail(app, error.what_without_backtrace(), kFailed);
   } catch (const std::exception& error) {
     return fail(app, error.what(), kFailed);

@@ -220,6 +220,12 @@ void write_output(const std::string& path, const std::string& bytes) {
   if (path == "-") return write_all(STDOUT_FILENO, bytes, output_name(path));
   Target target;
   target.name = path;
+  // Before links are followed: those of /proc/self/fd, which /dev/stdout leads to, name no path.
+  if (stat(path.c_str(), &target.status) == 0 && !S_ISREG(target.status.st_mode) && !S_ISDIR(target.status.st_mode)) {
+    target.path = path;
+    target.exists = true;
+    return write_straight(target, bytes);
+  }
   target.path = follow(path, path);
   if (target.path.filename().empty()) throw Error(path, "is a directory, expected a file");
   target.directory = target.path.has_parent_path() ? target.path.parent_path() : fs::path(".");

@@ -67,8 +67,15 @@ json lenet() {
 json read_description(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw Error(path, "can't be read");
-  json description = json::parse(in, nullptr, /*allow_exceptions=*/false);
+  // Descriptions are a few levels deep; reading or printing thousands of them would use up the stack.
+  bool deep = false;
+  const auto shallow = [&](int depth, json::parse_event_t, json&) { return !(deep = deep || depth > 16); };
+  json description = json::parse(in, shallow, /*allow_exceptions=*/false);
+  if (deep) throw Error(path, "no architecture: nested too deeply");
   if (description.is_discarded()) throw Error(path, "not valid JSON");
+  if (description.is_object() && description.contains("name") && !description["name"].is_string()) {
+    throw Error(path, "\"name\" must be a string");
+  }
   if (!description.is_object() || !description.contains("layers") || !description["layers"].is_array()) {
     throw Error(path, "no architecture: needs an object with \"layers\": [...]");
   }

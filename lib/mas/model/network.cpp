@@ -103,6 +103,10 @@ void Network::assign(const NamedTensors& values, bool buffers) {
         throw Error(name_, fmt::format("{}: shape [{}], but the architecture needs [{}]", full,
                                        fmt::join(it->second.sizes(), ", "), fmt::join(slot.shape, ", ")));
       }
+      if (!buffers && it->second.scalar_type() != at::kFloat) {
+        throw Error(name_, fmt::format("{}: this architecture's weights are float32, but these are {}", full,
+                                       c10::toString(it->second.scalar_type())));
+      }
       layer.tensors[local] = it->second;
       used++;
     }

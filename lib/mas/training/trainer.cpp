@@ -89,8 +89,13 @@ class Run {
     penalty_.step = options.penalty_step;
     penalty_.omega = total_importance(model.file.importance);
     penalty_.anchor = state_.anchor;
+    for (const auto& [name, omega] : penalty_.omega) part_of(state_.anchor, name, omega);
     if (options.optimizer.kind == OptimizerOptions::Kind::kSgd) {
-      check_stable(penalty_, options.optimizer.lr, options.optimizer.momentum);
+      double scale = 0;
+      for (int64_t epoch = 0; epoch < options.epochs && epoch < 10000; epoch++) {
+        scale = std::max(scale, schedule_.scale(epoch, options.epochs));
+      }
+      check_stable(penalty_, options.optimizer.lr * scale, options.optimizer.momentum);
     }
     for (auto& [name, value] : parameters_) value.set_requires_grad(true);
     optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_);
@@ -114,11 +119,20 @@ class Run {
     if (state_.best.empty()) return;
     at::NoGradGuard no_grad;
     for (auto* tensors : {&parameters_, &model_.file.buffers}) {
-      for (auto& [name, value] : *tensors) value.copy_(state_.best.at(name));
+      for (auto& [name, value] : *tensors) value.copy_(part_of(state_.best, name, value));
     }
   }
 
  private:
+  // A tensor of the checkpoint; throws Error where it isn't there or has another shape.
+  const at::Tensor& part_of(const NamedTensors& tensors, const std::string& name, const at::Tensor& like) const {
+    const auto it = tensors.find(name);
+    if (it == tensors.end() || it->second.sizes() != like.sizes()) {
+      throw Error(model_.name(), fmt::format("the checkpoint lacks {} or holds it in another shape", name));
+    }
+    return it->second;
+  }
+
   bool out_of_patience() const {
     return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
   }
@@ -143,6 +157,9 @@ class Run {
       const auto loss = at::cross_entropy_loss(outputs, targets);
       const auto value = loss.item<double>();
       if (!std::isfinite(value)) {
+        if (batch.images.is_floating_point() && !at::isfinite(batch.images).all().item<bool>()) {
+          throw Error(task_.data, "holds a value that isn't finite");
+        }
         throw Error(model_.name(), fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or "
                                                "--lambda, or --penalty-step proximal",
                                                value, state_.epoch + 1, seen));
