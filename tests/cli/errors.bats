@@ -67,7 +67,7 @@ P
   make 'del f["importance/sum/fc1.bias"]; f["importance/sum/fc1.bias"] = [1.0]'
   every_reader "bad.h5: *fc1.bias*" bad.h5
   make 'f["weights/extra"] = h5py.ExternalLink("/etc/passwd", "/x")'
-  every_reader "bad.h5: *xternal*" bad.h5
+  every_reader "bad.h5: *link to another file*" bad.h5
 }
 
 @test "wrong options name the nearest right one" {

@@ -32,7 +32,7 @@ setup() {
 @test "labels that don't go with images are errors before any work" {
   damaged=$MAS_DATA/damaged
   images=$damaged/good-100-images-idx3-ubyte
-  fails 1 "mas-train: *100*99*" mas-train --arch mlp:8 --data "$images,labels=$damaged/only-99-labels-idx1-ubyte" -o m.h5
+  fails 1 "mas-train: *99 labels*100 rows" mas-train --arch mlp:8 --data "$images,labels=$damaged/only-99-labels-idx1-ubyte" -o m.h5
   mas-data -q "$images,labels=$damaged/label-200-labels-idx1-ubyte"
   mas-train -q --arch mlp:8 --data "$images,classes=0-9" --epochs 1 -o m.h5
   fails 1 "mas-eval: *label 200*" mas-eval m.h5 --data "$images,labels=$damaged/label-200-labels-idx1-ubyte"

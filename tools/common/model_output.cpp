@@ -34,7 +34,7 @@ void ModelOutput::add_option(CLI::App& app) {
 }
 
 void ModelOutput::check() {
-  if (path_.empty()) path_ = "-";
+  if (path_.empty() || path_ == "/dev/stdout") path_ = "-";
   if (path_ == "-" && isatty(STDOUT_FILENO)) {
     throw UsageError("standard output", "is a terminal, and a model isn't text; use -o FILE or a pipe");
   }
