@@ -17,8 +17,8 @@ class Dataset {
   virtual int64_t size() const = 0;                       ///< samples
   virtual std::vector<int64_t> sample_shape() const = 0;  ///< of one sample: {C, H, W}, {F}, ...
   virtual bool has_labels() const = 0;
-  /// Distinct labels, ascending (after a class filter: in the order of the filter). Empty without labels. A limit or a share
-  /// (split=0.8) doesn't change them, so that both parts of a set have the same.
+  /// Distinct labels, ascending (after a class filter: in the order of the filter). Empty without labels. A limit or a
+  /// share (split=0.8) doesn't change them, so that both parts of a set have the same.
   virtual std::vector<int64_t> classes() const = 0;
   /// float32 [n, *sample_shape] (int64 where the data are token ids), contiguous, on the CPU.
   virtual at::Tensor images(at::ArrayRef<int64_t> rows) = 0;
