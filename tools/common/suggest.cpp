@@ -2,40 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
+
+#include "mas/text.h"
 
 namespace mas::tool {
 namespace {
 
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
-  for (size_t i = 1; i <= a.size(); i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); j++) {
-      const size_t change = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row.back();
-}
-
 std::string nearest_option(const CLI::App& app, const std::string& wrong) {
-  std::string nearest;
-  size_t least = std::string::npos;
-  for (const auto* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) {
-      const size_t distance = edit_distance(wrong, "--" + name);
-      if (distance < least) {
-        least = distance;
-        nearest = "--" + name;
-      }
-    }
-  }
-  return nearest;
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return nearest(wrong, names);
 }
 
 // The first argument that looks like an option and isn't one.

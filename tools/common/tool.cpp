@@ -14,7 +14,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <iostream>
 #include <new>
 
@@ -22,6 +21,7 @@
 #include "common/suggest.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/text.h"
 #include "mas/version.h"
 
 namespace mas::tool {
@@ -62,7 +62,7 @@ void flush_reports() {
   errno = 0;
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
   if (errno == EPIPE || (errno == 0 && broken_pipe())) throw BrokenPipe("standard output", "closed");
-  throw Error("standard output", std::strerror(errno != 0 ? errno : EIO));
+  throw Error("standard output", system_error_text(errno != 0 ? errno : EIO));
 }
 
 void apply(const CommonOptions& options) {

@@ -9,6 +9,7 @@
 
 #include "mas/data/source.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {

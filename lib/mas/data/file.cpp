@@ -8,25 +8,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "mas/data/idx.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
 
 constexpr int64_t kChunk = 1 << 18;
 constexpr int64_t kMostExpansion = 200;  // of text and CIFAR records; IDX has a header that says it exactly
-
-std::string cause() {
-  std::string text = std::strerror(errno);
-  text[0] = static_cast<char>(std::tolower(text[0]));
-  return text;
-}
 
 class Inflater {
  public:
@@ -144,7 +138,7 @@ void refuse_impostors(const File& file) {
 
 File::File(const std::string& path)
     : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), name_(path) {
-  if (descriptor_ < 0) throw Error(path, cause());
+  if (descriptor_ < 0) throw Error(path, system_error_text(errno));
   struct stat status {};
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
@@ -162,7 +156,7 @@ void File::read(int64_t offset, int64_t count, void* out) const {
   while (count > 0) {
     const ssize_t got = pread(descriptor_, target, static_cast<size_t>(count), offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error(name_, cause());
+    if (got < 0) throw Error(name_, system_error_text(errno));
     if (got == 0) throw Error(name_, "became shorter while it was read");
     target += got;
     offset += got;
@@ -182,7 +176,7 @@ Spool::Spool(const std::string& folder, std::string name) : folder_(folder), nam
     std::string path = folder + "/mas-XXXXXX";
     descriptor_ = mkostemp(path.data(), O_CLOEXEC);
     if (descriptor_ < 0)
-      throw Error(folder, "can't unpack data there: " + cause() + "; name another folder with TMPDIR");
+      throw Error(folder, "can't unpack data there: " + system_error_text(errno) + "; name another folder with TMPDIR");
     unlink(path.c_str());
   }
 }
@@ -210,7 +204,8 @@ void Spool::flush() {
     const ssize_t put = ::write(descriptor_, from, left);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0)
-      throw Error(name_, "can't unpack it in " + folder_ + ": " + cause() + "; name another folder with TMPDIR");
+      throw Error(name_, "can't unpack it in " + folder_ + ": " + system_error_text(errno) +
+                             "; name another folder with TMPDIR");
     from += put;
     left -= static_cast<size_t>(put);
   }

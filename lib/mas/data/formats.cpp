@@ -1,13 +1,13 @@
 #include "mas/data/formats.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 #include "mas/data/idx.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {

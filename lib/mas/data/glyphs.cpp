@@ -2,7 +2,6 @@
 // function of (seed, part, n), and of IEEE arithmetic only, so that every machine draws the same bytes.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "mas/data/formats.h"
 #include "mas/data/random.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 // A fused multiply-add rounds once where x86-64 rounds twice.
 #if defined(__clang__)
@@ -123,15 +123,12 @@ void draw(const Glyph& glyph, float difficulty, SplitMix64 random, uint8_t* out)
 }
 
 bool parse_whole(const std::string& text, int64_t low, int64_t high, int64_t& value) {
-  auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc() && stop == text.data() + text.size() && value >= low && value <= high;
+  return parse_number(text, value) && value >= low && value <= high;
 }
 
 void set(Options& options, const std::string& key, const std::string& value) {
   if (key == "difficulty") {
-    auto [stop, code] = std::from_chars(value.data(), value.data() + value.size(), options.difficulty);
-    if (code != std::errc() || stop != value.data() + value.size() ||
-        !(options.difficulty >= 0 && options.difficulty <= 1))
+    if (!parse_number(value, options.difficulty) || options.difficulty < 0 || options.difficulty > 1)
       throw UsageError(key + "=" + value, "must be a number from 0 to 1");
   } else if (key == "samples") {
     if (!parse_whole(value, kTestShare, INT32_MAX, options.samples))

@@ -9,6 +9,7 @@
 #include "mas/data/formats.h"
 #include "mas/error.h"
 #include "mas/io/rehearsal.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "mas/data/formats.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {

@@ -49,8 +49,4 @@ int64_t checked_product(const std::vector<int64_t>& dimensions, int64_t unit) {
   return product;
 }
 
-std::string shape_text(const std::vector<int64_t>& dimensions) {
-  return dimensions.empty() ? "scalar" : fmt::format("{}", fmt::join(dimensions, " x "));
-}
-
 }  // namespace mas

@@ -38,7 +38,4 @@ std::function<void(at::ArrayRef<int64_t>, void*)> read_stretches(std::vector<Str
 /// The product of the dimensions times `unit`, or -1 where it is negative or 2^62 and more.
 int64_t checked_product(const std::vector<int64_t>& dimensions, int64_t unit);
 
-/// "60000 x 28 x 28"
-std::string shape_text(const std::vector<int64_t>& dimensions);
-
 }  // namespace mas

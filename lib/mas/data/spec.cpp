@@ -1,7 +1,6 @@
 #include "mas/data/spec.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -9,42 +8,30 @@
 
 #include "mas/data/formats.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
 
 constexpr int64_t kMaxClass = INT32_MAX;
 constexpr size_t kMaxClasses = 1 << 20;
-constexpr int64_t kMaxSide = 1 << 15;
+constexpr int64_t kMaxSide = 1 << 15, kMaxPixels = 1 << 26;  // of one image
 
 [[noreturn]] void refuse(const std::string& key, const std::string& value, const std::string& cause) {
   throw UsageError(key + "=" + value, cause);
 }
 
-template <typename T>
-bool parse_whole(const std::string& text, T& value) {
-  const char* end = text.data() + text.size();
-  auto [stop, code] = std::from_chars(text.data(), end, value);
-  return code == std::errc() && stop == end && text[0] != '+';
-}
-
 int64_t whole(const std::string& key, const std::string& value, int64_t low, int64_t high) {
   int64_t number = 0;
-  if (!parse_whole(value, number) || number < low || number > high)
+  if (!parse_number(value, number) || number < low || number > high)
     refuse(key, value, fmt::format("must be a whole number from {} to {}", low, high));
   return number;
 }
 
 uint64_t seed(const std::string& key, const std::string& value) {
   uint64_t number = 0;
-  if (!parse_whole(value, number)) refuse(key, value, "must be a whole number from 0 to 18446744073709551615");
+  if (!parse_number(value, number)) refuse(key, value, "must be a whole number from 0 to 18446744073709551615");
   return number;
-}
-
-bool parse_finite(const std::string& text, double& value) {
-  const char* end = text.data() + text.size();
-  auto [stop, code] = std::from_chars(text.data(), end, value);
-  return code == std::errc() && stop == end && std::isfinite(value);
 }
 
 std::vector<std::string> cut(const std::string& text, char separator) {
@@ -95,7 +82,7 @@ void parse_split(DataSpec& spec, const std::string& value) {
     spec.split = Split::kTest;
   }
   double fraction = 0;
-  if (!parse_finite(share, fraction) || fraction <= 0 || fraction >= 1)
+  if (!parse_number(share, fraction) || fraction <= 0 || fraction >= 1)
     refuse("split", value, "must be train, test, or the training share between 0 and 1 as 0.8, train:0.8 or test:0.8");
   spec.fraction = fraction;
 }
@@ -103,9 +90,10 @@ void parse_split(DataSpec& spec, const std::string& value) {
 std::pair<int64_t, int64_t> parse_size(const std::string& value) {
   const auto sides = cut(value, 'x');
   int64_t height = 0, width = 0;
-  if (sides.size() != 2 || !parse_whole(sides[0], height) || !parse_whole(sides[1], width) || height < 1 || width < 1 ||
-      height > kMaxSide || width > kMaxSide)
+  if (sides.size() != 2 || !parse_number(sides[0], height) || !parse_number(sides[1], width) || height < 1 ||
+      width < 1 || height > kMaxSide || width > kMaxSide)
     refuse("size", value, fmt::format("must be HEIGHTxWIDTH, each from 1 to {}", kMaxSide));
+  if (height * width > kMaxPixels) refuse("size", value, fmt::format("more than {} pixels", kMaxPixels));
   return {height, width};
 }
 
@@ -114,7 +102,7 @@ std::string check_normalize(const std::string& value) {
   for (const auto& pair : cut(value, ';')) {
     const auto numbers = cut(pair, ':');
     double mean = 0, deviation = 0;
-    if (numbers.size() != 2 || !parse_finite(numbers[0], mean) || !parse_finite(numbers[1], deviation) ||
+    if (numbers.size() != 2 || !parse_number(numbers[0], mean) || !parse_number(numbers[1], deviation) ||
         std::fabs(mean) > 1e30 || deviation < 1e-30 || deviation > 1e30)
       refuse("normalize", value,
              "must be auto or MEAN:STD with STD above 0, one pair or one a channel separated by ';'");
@@ -132,7 +120,7 @@ const std::pair<const char*, Setter> kKeys[] = {
     {"permute", [](DataSpec& s, const std::string& v) { s.permute = seed("permute", v); }},
     {"rotate",
      [](DataSpec& s, const std::string& v) {
-       if (!parse_finite(v, s.rotate) || std::fabs(s.rotate) > 360) refuse("rotate", v, "must be degrees, -360 to 360");
+       if (!parse_number(v, s.rotate) || std::fabs(s.rotate) > 360) refuse("rotate", v, "must be degrees, -360 to 360");
      }},
     {"normalize", [](DataSpec& s, const std::string& v) { s.normalize = check_normalize(v); }},
     {"labels",
@@ -142,27 +130,6 @@ const std::pair<const char*, Setter> kKeys[] = {
      }},
     {"seed", [](DataSpec& s, const std::string& v) { s.seed = seed("seed", v); }},
 };
-
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string nearest(const std::string& key, const std::vector<std::string>& keys) {
-  return *std::min_element(keys.begin(), keys.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(key, a) < edit_distance(key, b);
-  });
-}
 
 void set_key(DataSpec& spec, const std::string& key, const std::string& value) {
   for (const auto& [name, setter] : kKeys)
@@ -190,7 +157,7 @@ std::vector<int64_t> parse_classes(const std::string& key, const std::string& te
   for (const auto& part : cut(text, ';')) {
     const auto ends = cut(part, '-');
     int64_t first = 0, last = 0;
-    if (ends.size() > 2 || !parse_whole(ends[0], first) || !parse_whole(ends.back(), last) || first > last ||
+    if (ends.size() > 2 || !parse_number(ends[0], first) || !parse_number(ends.back(), last) || first > last ||
         last > kMaxClass)
       refuse(key, text, "must be labels such as 0-4 or 0-1;5");
     if (static_cast<size_t>(last - first) >= kMaxClasses - classes.size()) refuse(key, text, "too many classes");

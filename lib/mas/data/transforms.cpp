@@ -10,6 +10,7 @@
 #include "mas/data/random.h"
 #include "mas/data/source.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {

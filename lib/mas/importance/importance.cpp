@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -134,8 +135,8 @@ void check_importance(const ImportanceRecord& record, const NamedTensors& parame
       const auto it = parameters.find(tensor);
       if (it == parameters.end()) throw Error(name, fmt::format("{}{}: no such parameter", group, tensor));
       if (it->second.sizes() != value.sizes()) {
-        throw Error(name, fmt::format("{}{}: shape [{}], but the parameter has [{}]", group, tensor,
-                                      fmt::join(value.sizes(), ", "), fmt::join(it->second.sizes(), ", ")));
+        throw Error(name, fmt::format("{}{}: shape {}, but the parameter has {}", group, tensor,
+                                      shape_text(value.sizes()), shape_text(it->second.sizes())));
       }
     }
     for (const auto& [tensor, value] : parameters) {

@@ -1,20 +1,12 @@
 #include "mas/io/model_check.h"
 
 #include <cstring>
-#include <sstream>
 
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
-
-std::string shape_text(const at::Tensor& tensor) {
-  std::ostringstream text;
-  text << '[';
-  for (int64_t i = 0; i < tensor.dim(); ++i) text << (i > 0 ? ", " : "") << tensor.size(i);
-  text << ']';
-  return text.str();
-}
 
 // Integer arithmetic on the bits, so that the compiler turns it into vector code whatever the floating-point flags are.
 template <typename Float, typename Bits>
@@ -63,8 +55,8 @@ void check_importance(const NamedTensors& omega, const NamedTensors& weights, co
       throw Error(name, path + key + ": importance of other parameters; there is no /weights/" + key);
     }
     if (weight->second.sizes() != tensor.sizes()) {
-      throw Error(name, path + key + ": importance of other parameters: shape " + shape_text(tensor) +
-                            ", but /weights/" + key + " has " + shape_text(weight->second));
+      throw Error(name, path + key + ": importance of other parameters: shape " + shape_text(tensor.sizes()) +
+                            ", but /weights/" + key + " has " + shape_text(weight->second.sizes()));
     }
     check_values(tensor, false, path + key, name);
   }

@@ -6,13 +6,14 @@
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 
 void check_input(const Model& model, const Dataset& data, const std::string& spec) {
   if (data.sample_shape() == model.network().input()) return;
-  throw Error(spec, fmt::format("samples of shape [{}], but {} takes [{}]", fmt::join(data.sample_shape(), ", "),
-                                model.name(), fmt::join(model.network().input(), ", ")));
+  throw Error(spec, fmt::format("samples of {} values, but {} takes {}", shape_text(data.sample_shape()), model.name(),
+                                shape_text(model.network().input())));
 }
 
 int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets) {

@@ -8,6 +8,7 @@
 
 #include "mas/error.h"
 #include "mas/random.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -106,8 +107,8 @@ void Model::check_heads() const {
       Shape want{outputs(task)};
       if (local == std::string("weight")) want.push_back(network_.feature_size());
       if (it->second.sizes() != at::IntArrayRef(want)) {
-        throw Error(name_, fmt::format("the head's {} of task {}: shape [{}], but the architecture needs [{}]", local,
-                                       task.name, fmt::join(it->second.sizes(), ", "), fmt::join(want, ", ")));
+        throw Error(name_, fmt::format("the head's {} of task {}: shape {}, but the architecture needs {}", local,
+                                       task.name, shape_text(it->second.sizes()), shape_text(want)));
       }
     }
   }

@@ -9,6 +9,7 @@
 
 #include "mas/error.h"
 #include "mas/random.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -100,8 +101,8 @@ void Network::assign(const NamedTensors& values, bool buffers) {
       const auto it = values.find(full);
       if (it == values.end()) throw Error(name_, fmt::format("{} is missing", full));
       if (it->second.sizes() != at::IntArrayRef(slot.shape)) {
-        throw Error(name_, fmt::format("{}: shape [{}], but the architecture needs [{}]", full,
-                                       fmt::join(it->second.sizes(), ", "), fmt::join(slot.shape, ", ")));
+        throw Error(name_, fmt::format("{}: shape {}, but the architecture needs {}", full,
+                                       shape_text(it->second.sizes()), shape_text(slot.shape)));
       }
       if (!buffers && it->second.scalar_type() != at::kFloat) {
         throw Error(name_, fmt::format("{}: this architecture's weights are float32, but these are {}", full,

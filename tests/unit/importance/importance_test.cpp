@@ -62,7 +62,7 @@ TEST_CASE("merging shards is addition, and what isn't a shard is refused") {
   CHECK_THROWS_AS(merge(record, ImportanceRecord{}, "", "b.h5"), Error);
   other = fed(1, 1);
   other.sum["w"] = torch::zeros({3}, at::kDouble);
-  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance/sum/w: shape [3], but the parameter has [2]",
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance/sum/w: shape 3, but the parameter has 2",
                        Error);
   CHECK(record.count == 3);
 }

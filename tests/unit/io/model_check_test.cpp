@@ -66,7 +66,7 @@ TEST_CASE("importance of other parameters is refused with both shapes") {
   auto model = model_with_importance();
   model.importance.closed["w"] = torch::ones({3, 2});
   CHECK(fault(model) ==
-        "x.h5: /importance/closed/w: importance of other parameters: shape [3, 2], but /weights/w has [2, 3]");
+        "x.h5: /importance/closed/w: importance of other parameters: shape 3 x 2, but /weights/w has 2 x 3");
   model = model_with_importance();
   model.importance.sum["v"] = torch::ones({1});
   CHECK(fault(model) == "x.h5: /importance/sum/v: importance of other parameters; there is no /weights/v");

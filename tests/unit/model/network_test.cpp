@@ -78,7 +78,7 @@ TEST_CASE("weights that don't fit are named") {
   const auto load = [&](NamedTensors weights) { network.load(weights, {}); };
   CHECK_THROWS_WITH_AS(load({{"fc1.weight", torch::zeros({4, 3})}}), "m.h5: fc1.bias is missing", Error);
   CHECK_THROWS_WITH_AS(load({{"fc1.weight", torch::zeros({3, 4})}, {"fc1.bias", torch::zeros({4})}}),
-                       "m.h5: fc1.weight: shape [3, 4], but the architecture needs [4, 3]", Error);
+                       "m.h5: fc1.weight: shape 3 x 4, but the architecture needs 4 x 3", Error);
   CHECK_THROWS_WITH_AS(
       load({{"fc1.weight", torch::zeros({4, 3})}, {"fc1.bias", torch::zeros({4})}, {"fc9.bias", torch::zeros({4})}}),
       "m.h5: fc9.bias: the architecture has no such tensor", Error);

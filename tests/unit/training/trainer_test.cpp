@@ -179,5 +179,5 @@ TEST_CASE("a step that would diverge is refused before any training") {
 TEST_CASE("data that don't fit the network are refused with both shapes") {
   auto data = MemoryDataset::clouds(300, 8, 4, 1), other = MemoryDataset::clouds(300, 9, 4, 1);
   auto model = with_task(data);
-  CHECK_THROWS_WITH_AS(train(model, other, {}), "clouds: samples of shape [9], but mlp:16 takes [8]", Error);
+  CHECK_THROWS_WITH_AS(train(model, other, {}), "clouds: samples of 9 values, but mlp:16 takes 8", Error);
 }

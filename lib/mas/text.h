@@ -1,0 +1,31 @@
+#pragma once
+#include <ATen/core/ATen_fwd.h>
+
+#include <charconv>
+#include <cmath>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace mas {
+
+/// "60000 x 28 x 28", or "scalar", for messages.
+std::string shape_text(at::IntArrayRef sizes);
+
+/// What an errno means, to follow a colon: "no such file or directory".
+std::string system_error_text(int code);
+
+/// The candidate nearest to a mistyped word (edit distance; the first of several). Empty without candidates.
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+/// Whether the text is, from end to end, a number of the type; finite, and without a plus sign.
+template <typename Number>
+bool parse_number(const std::string& text, Number& value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc() || stop != end) return false;
+  if constexpr (std::is_floating_point_v<Number>) return std::isfinite(value);
+  return true;
+}
+
+}  // namespace mas

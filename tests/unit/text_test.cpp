@@ -1,0 +1,30 @@
+#include "mas/text.h"
+
+#include "unit/doctest_torch.h"
+
+TEST_CASE("shapes are written for readers") {
+  CHECK(mas::shape_text({60000, 28, 28}) == "60000 x 28 x 28");
+  CHECK(mas::shape_text({7}) == "7");
+  CHECK(mas::shape_text({}) == "scalar");
+}
+
+TEST_CASE("a mistyped word finds the nearest candidate") {
+  CHECK(mas::nearest("clases", {"split", "classes", "labels"}) == "classes");
+  CHECK(mas::nearest("limti", {"size", "limit"}) == "limit");
+  CHECK(mas::nearest("x", {}) == "");
+}
+
+TEST_CASE("numbers are parsed from end to end or not at all") {
+  int64_t whole = 0;
+  double real = 0;
+  CHECK((mas::parse_number("-12", whole) && whole == -12));
+  CHECK((mas::parse_number("1e-3", real) && real == 0.001));
+  for (const char* text : {"", " 1", "1 ", "+1", "1.5", "0x10", "99999999999999999999"}) {
+    CAPTURE(text);
+    CHECK_FALSE(mas::parse_number(text, whole));
+  }
+  for (const char* text : {"", "nan", "inf", "1e999", "1,5"}) {
+    CAPTURE(text);
+    CHECK_FALSE(mas::parse_number(text, real));
+  }
+}
