@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "common/model_output.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/data/contact_sheet.h"
@@ -106,8 +105,8 @@ int run(const Options& o) {
       !ends_with(o.output, ".csv")) {
     throw mas::UsageError("--output", fmt::format("must end in .h5, .csv or / (a folder), got {}", o.output));
   }
-  if (!o.output.empty() && !folder) mas::tool::check_writable(o.output);
-  if (!o.sheet.empty()) mas::tool::check_writable(o.sheet);
+  if (!o.output.empty() && !folder) mas::check_output(o.output);
+  if (!o.sheet.empty()) mas::check_output(o.sheet);
   const auto data = mas::open_dataset(spec, o.common.open_options());
   mas::tool::Progress progress(o.common, "reading");
   if (folder)

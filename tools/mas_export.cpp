@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "common/model_output.h"
 #include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
@@ -83,7 +82,7 @@ int run(const Options& o) {
   if (o.format == "npz" && output == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and npz isn't text; use -o FILE or a pipe");
   }
-  mas::tool::check_writable(output);
+  mas::check_output(output);
   const mas::Model model(mas::read_model(o.model), o.model);
   mas::check_importance(model.file.importance, model.shared_parameters(), model.name());
   if (o.format.empty()) {

@@ -6,6 +6,7 @@
 #include "mas/data/dataset.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
+#include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
 #include "mas/random.h"
 #include "mas/training/checkpoint.h"
@@ -143,7 +144,7 @@ void check_usage(const Options& o) {
 int train(Options& o) {
   check_usage(o);
   o.output.check();
-  if (!o.checkpoint.empty()) mas::tool::check_writable(o.checkpoint);
+  if (!o.checkpoint.empty()) mas::check_output(o.checkpoint);
   std::unique_ptr<mas::Dataset> data;
   auto model = open_model(o, data);
   if (!o.no_results && o.resume.empty()) mas::record_transfer(model, o.common.open_options());

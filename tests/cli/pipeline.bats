@@ -78,6 +78,6 @@ setup_file() { load helper; make_models; }
 
 @test "a file where an output can't be made is refused before any work" {
   mkdir folder
-  fails 1 "mas-train: folder: is a directory" mas-train --arch mlp:20 --data "$small" -o folder
-  fails 1 "mas-train: no/m.h5: the folder doesn't exist" mas-train --arch mlp:20 --data "$small" -o no/m.h5
+  fails 1 "mas-train: folder: is a directory, expected a file" mas-train --arch mlp:20 --data "$small" -o folder
+  fails 1 "mas-train: no/m.h5: the folder no doesn't exist" mas-train --arch mlp:20 --data "$small" -o no/m.h5
 }

@@ -23,7 +23,4 @@ class ModelOutput {
   std::string path_;
 };
 
-/// Throws Error where a file can't be made at `path`: no such folder, no permission.
-void check_writable(const std::string& path);
-
 }  // namespace mas::tool

@@ -1,66 +1,21 @@
 #include "mas/data/export_data.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/io/atomic_file.h"
 #include "mas/io/hdf5.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
 
 constexpr int64_t kBatchValues = int64_t{1} << 20;
-
-std::string cause() {
-  std::string text = std::strerror(errno);
-  text[0] = static_cast<char>(std::tolower(text[0]));
-  return text;
-}
-
-/// A temporary file beside the target: the target when keep() is called, gone otherwise.
-class Beside {
- public:
-  explicit Beside(const std::string& target) : target_(target) {
-    std::error_code none;
-    if (std::filesystem::exists(target, none)) target_ = std::filesystem::canonical(target);  // a link stays one
-    path_ = target_ + ".XXXXXX";
-    const int descriptor = mkostemp(path_.data(), O_CLOEXEC);
-    if (descriptor < 0) throw Error(target, cause());
-    const mode_t mask = umask(0);
-    umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
-    close(descriptor);
-  }
-  ~Beside() {
-    if (!kept_) unlink(path_.c_str());
-  }
-  const std::string& path() const { return path_; }
-
-  void keep() {
-    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool synced = descriptor >= 0 && fsync(descriptor) == 0;
-    const std::string failed = cause();
-    if (descriptor >= 0) close(descriptor);
-    if (!synced) throw Error(target_, failed);
-    if (std::rename(path_.c_str(), target_.c_str()) != 0) throw Error(target_, cause());
-    kept_ = true;
-  }
-
- private:
-  std::string target_, path_;
-  bool kept_ = false;
-};
 
 int64_t values_of(const Dataset& data) {
   int64_t values = 1;
@@ -109,14 +64,14 @@ void append(std::string& text, float value) { fmt::format_to(std::back_inserter(
 
 void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& progress) {
   hdf5::prepare();
-  Beside beside(path);
+  Replacement replacement(path);
   {
     const hdf5::Handle creation(H5Pcreate(H5P_FILE_CREATE));
     H5Pset_obj_track_times(creation, false);
     const hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS));
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
-    auto file =
-        hdf5::checked(H5Fcreate(beside.path().c_str(), H5F_ACC_TRUNC, creation, access), path, "can't be created");
+    auto file = hdf5::checked(H5Fcreate(replacement.temporary().c_str(), H5F_ACC_TRUNC, creation, access), path,
+                              "can't be created");
     std::vector<hsize_t> shape{static_cast<hsize_t>(data.size())};
     for (int64_t size : data.sample_shape()) shape.push_back(static_cast<hsize_t>(size));
     const auto type = data.stored_type();
@@ -129,13 +84,13 @@ void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& p
     });
     hdf5::check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "can't be written");
   }
-  beside.keep();
+  replacement.commit();
 }
 
 void export_csv(Dataset& data, const std::string& path, const ExportProgress& progress) {
-  Beside beside(path);
-  std::FILE* file = std::fopen(beside.path().c_str(), "wb");
-  if (!file) throw Error(path, cause());
+  Replacement replacement(path);
+  std::FILE* file = std::fopen(replacement.temporary().c_str(), "wb");
+  if (!file) throw Error(path, system_error_text(errno));
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closer(file, std::fclose);
   const int64_t values = values_of(data);
   std::string text;
@@ -152,11 +107,11 @@ void export_csv(Dataset& data, const std::string& path, const ExportProgress& pr
       }
       if (data.has_labels()) text += (values ? "," : "") + std::to_string(batch.labels.data_ptr<int64_t>()[i]);
       text += '\n';
-      if (std::fwrite(text.data(), 1, text.size(), file) != text.size()) throw Error(path, cause());
+      if (std::fwrite(text.data(), 1, text.size(), file) != text.size()) throw Error(path, system_error_text(errno));
     }
   });
-  if (std::fflush(file) != 0) throw Error(path, cause());
-  beside.keep();
+  if (std::fflush(file) != 0) throw Error(path, system_error_text(errno));
+  replacement.commit();
 }
 
 }  // namespace mas

@@ -14,22 +14,16 @@
 #include <filesystem>
 #include <system_error>
 
+#include "mas/text.h"
+
 namespace mas {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string cause(int code) {
-  std::string text = std::generic_category().message(code);
-  if (!text.empty() && text.size() > 1 && std::islower(static_cast<unsigned char>(text[1]))) {
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  }
-  return text;
-}
-
 [[noreturn]] void fail(const std::string& name, int code) {
   if (code == EPIPE) throw BrokenPipe(name, "nobody reads it any more");
-  throw Error(name, cause(code));
+  throw Error(name, system_error_text(code));
 }
 
 class Descriptor {
@@ -125,8 +119,8 @@ struct Target {
   struct stat status = {};
 };
 
-void fill(int fd, const Target& target, const std::string& bytes) {
-  write_all(fd, bytes, target.name);
+// Like the file that it will replace.
+void complete(int fd, const Target& target) {
   if (target.exists) {
     struct stat own;
     if (fstat(fd, &own) == 0 && (own.st_uid != target.status.st_uid || own.st_gid != target.status.st_gid)) {
@@ -136,6 +130,11 @@ void fill(int fd, const Target& target, const std::string& bytes) {
     if (fchmod(fd, target.status.st_mode & 0777) < 0) fail(target.name, errno);
   }
   sync(fd, target.name);
+}
+
+void fill(int fd, const Target& target, const std::string& bytes) {
+  write_all(fd, bytes, target.name);
+  complete(fd, target);
 }
 
 // Without a name until it is complete, so that even a killed process leaves nothing. False: not possible here.
@@ -160,9 +159,7 @@ void prepare_named(const Target& target, const fs::path& temporary, const std::s
   }
 }
 
-void replace(const Target& target, const std::string& bytes) {
-  const fs::path temporary = beside(target.path);
-  if (!prepare_unnamed(target, temporary, bytes)) prepare_named(target, temporary, bytes);
+void rename_over(const fs::path& temporary, const Target& target) {
   if (rename(temporary.c_str(), target.path.c_str()) < 0) {
     const int code = errno;
     unlink(temporary.c_str());
@@ -170,6 +167,36 @@ void replace(const Target& target, const std::string& bytes) {
   }
   const Descriptor directory(open(target.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory >= 0) sync(directory, target.name);
+}
+
+void replace(const Target& target, const std::string& bytes) {
+  const fs::path temporary = beside(target.path);
+  if (!prepare_unnamed(target, temporary, bytes)) prepare_named(target, temporary, bytes);
+  rename_over(temporary, target);
+}
+
+// Where a path leads, after the checks that need no writing.
+Target locate(const std::string& path) {
+  Target target;
+  target.name = path;
+  if (path.empty()) throw Error("output", "the file's name is empty");
+  // Before links are followed: those of /proc/self/fd, which /dev/stdout leads to, name no path.
+  if (stat(path.c_str(), &target.status) == 0 && !S_ISREG(target.status.st_mode) && !S_ISDIR(target.status.st_mode)) {
+    target.path = path;
+    target.exists = true;
+  } else {
+    target.path = follow(path, path);
+    if (target.path.filename().empty()) throw Error(path, "is a directory, expected a file");
+    target.directory = target.path.has_parent_path() ? target.path.parent_path() : fs::path(".");
+    target.exists = stat(target.path.c_str(), &target.status) == 0;
+    if (!target.exists && errno != ENOENT) fail(path, errno);
+    if (!target.exists && !fs::is_directory(target.directory)) {
+      throw Error(path, "the folder " + target.directory.string() + " doesn't exist");
+    }
+  }
+  if (target.exists && S_ISDIR(target.status.st_mode)) throw Error(path, "is a directory, expected a file");
+  if (target.exists && access(target.path.c_str(), W_OK) < 0) fail(path, errno);
+  return target;
 }
 
 void write_straight(const Target& target, const std::string& bytes) {
@@ -216,26 +243,46 @@ std::string read_input(const std::string& path) {
   return read_all(file, path);
 }
 
+struct Replacement::Impl {
+  Target target;
+  fs::path temporary;
+  bool committed = false;
+};
+
+Replacement::Replacement(const std::string& path) : impl_(new Impl) {
+  impl_->target = locate(path);
+  if (impl_->target.exists && !S_ISREG(impl_->target.status.st_mode)) throw Error(path, "isn't a regular file");
+  impl_->temporary = beside(impl_->target.path);
+  const Descriptor file(open(impl_->temporary.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
+  if (file < 0) fail(path, errno);
+}
+
+Replacement::~Replacement() {
+  if (!impl_->committed) unlink(impl_->temporary.c_str());
+}
+
+std::string Replacement::temporary() const { return impl_->temporary.string(); }
+
+void Replacement::commit() {
+  const Target& target = impl_->target;
+  Descriptor file(open(impl_->temporary.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file < 0) fail(target.name, errno);
+  complete(file, target);
+  file.close_checked(target.name);
+  rename_over(impl_->temporary, target);
+  impl_->committed = true;
+}
+
+void check_output(const std::string& path) {
+  if (path == "-") return;
+  const Target target = locate(path);
+  if (target.exists && !S_ISREG(target.status.st_mode)) return;
+  if (access(target.directory.c_str(), W_OK | X_OK) < 0) fail(path, errno);
+}
+
 void write_output(const std::string& path, const std::string& bytes) {
   if (path == "-") return write_all(STDOUT_FILENO, bytes, output_name(path));
-  Target target;
-  target.name = path;
-  // Before links are followed: those of /proc/self/fd, which /dev/stdout leads to, name no path.
-  if (stat(path.c_str(), &target.status) == 0 && !S_ISREG(target.status.st_mode) && !S_ISDIR(target.status.st_mode)) {
-    target.path = path;
-    target.exists = true;
-    return write_straight(target, bytes);
-  }
-  target.path = follow(path, path);
-  if (target.path.filename().empty()) throw Error(path, "is a directory, expected a file");
-  target.directory = target.path.has_parent_path() ? target.path.parent_path() : fs::path(".");
-  target.exists = stat(target.path.c_str(), &target.status) == 0;
-  if (!target.exists && errno != ENOENT) fail(path, errno);
-  if (!target.exists && !fs::is_directory(target.directory)) {
-    throw Error(path, "no directory " + target.directory.string());
-  }
-  if (target.exists && S_ISDIR(target.status.st_mode)) throw Error(path, "is a directory, expected a file");
-  if (target.exists && access(target.path.c_str(), W_OK) < 0) fail(path, errno);
+  const Target target = locate(path);
   if (target.exists && !S_ISREG(target.status.st_mode)) return write_straight(target, bytes);
   replace(target, bytes);
 }

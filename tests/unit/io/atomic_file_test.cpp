@@ -74,7 +74,7 @@ TEST_CASE("a full disk leaves the old file and nothing else") {
 TEST_CASE("targets that can't be written are named with the cause") {
   const Scratch scratch;
   CHECK(error_of([&] { mas::write_output(scratch / "no/f", "x"); }) ==
-        scratch / "no/f" + ": no directory " + (scratch / "no"));
+        scratch / "no/f" + ": the folder " + (scratch / "no") + " doesn't exist");
   CHECK(contains(error_of([&] { mas::write_output(scratch / "", "x"); }), "is a directory, expected a file"));
   mkdir((scratch / "d").c_str(), 0755);
   CHECK(contains(error_of([&] { mas::write_output(scratch / "d", "x"); }), "d: is a directory, expected a file"));
@@ -155,4 +155,24 @@ TEST_CASE("inputs that can't be read are named with the cause") {
     return contains(error_of([] { mas::read_input("-"); }), "standard input: bad file descriptor") ? 7 : 1;
   });
   CHECK(status == 7);
+}
+
+TEST_CASE("a replacement takes the target's place on commit, with its permissions, and is gone without") {
+  const Scratch scratch;
+  put(scratch / "f", "old");
+  chmod((scratch / "f").c_str(), 0640);
+  {
+    mas::Replacement replacement(scratch / "f");
+    put(replacement.temporary(), "half");
+  }
+  CHECK(get(scratch / "f") == "old");
+  CHECK(scratch.files() == 1);
+  mas::Replacement replacement(scratch / "f");
+  put(replacement.temporary(), "new");
+  CHECK(get(scratch / "f") == "old");
+  replacement.commit();
+  CHECK(get(scratch / "f") == "new");
+  CHECK(mode(scratch / "f") == 0640);
+  CHECK(scratch.files() == 1);
+  CHECK(error_of([] { mas::Replacement("/dev/null"); }) == "/dev/null: isn't a regular file");
 }
