@@ -64,14 +64,14 @@ Match recognise_cifar(const File& file) {
   return labels_fit(file, *kind) ? Match::kSurely : Match::kPerhaps;
 }
 
-Source open_cifar(const std::shared_ptr<File>& file, const SourceRequest&) {
+Source open_cifar(const std::shared_ptr<File>& file, const SourceRequest& request) {
   const Kind kind = kind_of(*file).value();
   Source source;
   source.rows = file->size() / kind.record();
   source.shape = {3, 32, 32};
   source.read = read_stretches({{file, kind.label_bytes, kind.record(), source.rows}}, kPixels);
   source.has_labels = true;
-  read_labels(*file, kind);  // a wrong one means that it is another kind of file
+  if (request.want_labels) read_labels(*file, kind);  // a wrong one means that it is another kind of file
   source.labels = [file, kind] { return read_labels(*file, kind); };
   return source;
 }

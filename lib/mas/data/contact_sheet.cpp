@@ -70,6 +70,7 @@ std::string encode(const std::vector<uint8_t>& pixels, int64_t height, int64_t w
 std::string contact_sheet(Dataset& data, int64_t columns) {
   const auto shape = data.sample_shape();
   if (columns < 1) throw Error("contact sheet", "must have at least one column");
+  if (data.stored_type() == at::kLong) throw Error("contact sheet", "draws images, not token ids");
   if (shape.size() != 3 || (shape[0] != 1 && shape[0] != 3))
     throw Error("contact sheet",
                 fmt::format("draws images of 1 or 3 channels, not samples of {}; size=HxW makes images of "

@@ -66,7 +66,8 @@ bool parse_number(std::string_view text, float& value) {
 
 class Parser {
  public:
-  Parser(const File& file, const SourceRequest& request) : file_(file), spool_(request.scratch, file.name()) {
+  Parser(const File& file, const SourceRequest& request)
+      : file_(file), spool_(request.scratch, file.name()), want_labels_(request.want_labels) {
     if (request.labels.empty() || request.labels == "last") label_ = Label::kLast;
     if (request.labels == "first") label_ = Label::kFirst;
   }
@@ -88,11 +89,10 @@ class Parser {
                   fmt::format("line {} has {} columns, the first line has {}", number, columns_.size(), width_));
     row_.clear();
     for (size_t i = 0; i < width_; ++i) {
-      const float value = number_at(number, i);
-      if (i == label_column())
-        labels_.push_back(label(number, value));
-      else
-        row_.push_back(value);
+      if (i != label_column())
+        row_.push_back(number_at(number, i));
+      else if (want_labels_)
+        labels_.push_back(label(number, number_at(number, i)));
     }
     spool_.write(row_.data(), static_cast<int64_t>(row_.size() * sizeof(float)));
     ++rows_;
@@ -106,7 +106,7 @@ class Parser {
     source.shape = {static_cast<int64_t>(width_) - (label_ != Label::kNone)};
     const int64_t bytes = source.row_bytes();
     source.read = read_stretches({{spool_.finish(), 0, bytes, rows_}}, bytes);
-    if (label_ != Label::kNone) {
+    if (label_ != Label::kNone && want_labels_) {
       source.has_labels = true;
       source.labels = [labels = std::make_shared<std::vector<int32_t>>(std::move(labels_))] { return *labels; };
     }
@@ -168,6 +168,7 @@ class Parser {
 
   const File& file_;
   Spool spool_;
+  bool want_labels_;
   Label label_ = Label::kNone;
   char separator_ = ',';
   size_t width_ = 0;

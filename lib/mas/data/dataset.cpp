@@ -20,12 +20,12 @@ constexpr int64_t kMostChannelValues = int64_t{1} << 20;  // of a batch that nor
 /// Some rows of a source, transformed. Only labels and row numbers are held.
 class SourceDataset : public Dataset {
  public:
-  SourceDataset(Source source, const DataSpec& spec, bool want_labels)
+  SourceDataset(Source source, const DataSpec& spec)
       : source_(std::move(source)), transforms_(spec, source_.shape, source_.type) {
     if (!spec.classes.empty() && !source_.has_labels)
       throw Error(spec.source,
                   "classes=" + format_classes(spec.classes) + " needs labels, and there are none; see labels=FILE");
-    if (source_.has_labels && (want_labels || !spec.classes.empty())) {
+    if (source_.has_labels) {
       labels_ = source_.labels();
       has_labels_ = true;
       choose_classes(spec);
@@ -157,11 +157,9 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options) {
   DataSpec resolved = spec;
   if (spec.normalize == "auto") resolved.normalize = measure(spec, options);
-  const bool wants_labels = options.want_labels || !spec.classes.empty();
-  if (!wants_labels && resolved.labels != "first" && resolved.labels != "last" && !resolved.labels.empty())
-    resolved.labels = "none";
-  return std::make_unique<SourceDataset>(open_source(resolved, options.directories, options.scratch), resolved,
-                                         options.want_labels);
+  const bool want_labels = options.want_labels || !spec.classes.empty();
+  return std::make_unique<SourceDataset>(open_source(resolved, options.directories, options.scratch, want_labels),
+                                         resolved);
 }
 
 }  // namespace mas

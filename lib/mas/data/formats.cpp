@@ -173,7 +173,7 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", scratch});
+  Source column = open_csv(file, {"none", true, scratch});
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));
@@ -210,23 +210,24 @@ Source open_file(const std::string& path, const SourceRequest& request) {
   if (column && chosen->open != open_csv)
     throw Error(path, fmt::format("labels={} is for CSV, and this is {}", request.labels, chosen->name));
   Source source = chosen->open(file, request);
-  if (request.labels == "none")
+  if (request.labels == "none" || !request.want_labels)
     source.has_labels = false;
   else if (!request.labels.empty() && !column)
     use_label_file(source, request.labels, path, request.scratch);
   return source;
 }
 
-Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch) {
+Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
+                   bool want_labels) {
   if (const Generator* generator = find_generator(spec.source)) {
     if (!spec.labels.empty() && spec.labels != "none")
       throw UsageError("labels=" + spec.labels, "a generator has its own");
     Source source = generator->open(spec);
-    source.has_labels &= spec.labels.empty();
+    source.has_labels &= want_labels && spec.labels.empty();
     return source;
   }
   const std::string path = find_path(spec.source, directories);
-  const SourceRequest request{spec.labels, scratch};
+  const SourceRequest request{spec.labels, want_labels, scratch};
   if (fs::is_directory(path)) return open_folder(path, spec, request);
   if (spec.split == Split::kTest && !spec.fraction)
     throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");

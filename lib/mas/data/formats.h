@@ -12,6 +12,7 @@ namespace mas {
 /// What a format's open() is told.
 struct SourceRequest {
   std::string labels;            ///< the spec's labels=
+  bool want_labels = true;       ///< false: labels are left unread, whatever they are
   std::string scratch = "/tmp";  ///< folder of temporary files
 };
 
@@ -41,7 +42,8 @@ const Generator* find_generator(const std::string& name);  ///< null: no such ge
 Source open_file(const std::string& path, const SourceRequest& request);
 
 /// The source and the part (train or test) that the spec names: a generator, a path, or a name in `directories`.
-Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch);
+Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
+                   bool want_labels = true);
 
 /// Labels from a file of their own: IDX of rank 1 (plain or gzip), or text with a whole number a line.
 std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch);

@@ -48,7 +48,7 @@ int64_t plain_offset(hid_t dataset, const hdf5::DatasetInfo& info, int64_t file_
   return static_cast<int64_t>(offset);
 }
 
-Layout inspect(hid_t file, int64_t file_bytes, const std::string& name) {
+Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::string& name) {
   hdf5::refuse_foreign(file, name);
   if (!hdf5::exists(file, kImages)) throw Error(name, "no data set /images");
   const auto images = hdf5::open_dataset(file, kImages, name);
@@ -62,7 +62,7 @@ Layout inspect(hid_t file, int64_t file_bytes, const std::string& name) {
   hdf5::check_size(info, file_bytes, kImages, name);
   layout.slice_rows = rows_of_slice(images, info);
   layout.offset = plain_offset(images, info, file_bytes);
-  layout.labels = hdf5::exists(file, kLabels);
+  layout.labels = want_labels && hdf5::exists(file, kLabels);
   if (!layout.labels) return layout;
   const auto labels = hdf5::open_dataset(file, kLabels, name);
   const auto label_info = hdf5::describe(labels, kLabels, name);
@@ -99,9 +99,9 @@ std::vector<int32_t> read_labels(const std::string& name) {
 }
 
 // What the child does: every HDF5 call that the parent makes afterwards.
-void read_everything(const std::string& name, int64_t file_bytes) {
+void read_everything(const std::string& name, int64_t file_bytes, bool want_labels) {
   const auto file = hdf5::open_file(name);
-  const Layout layout = inspect(file, file_bytes, name);
+  const Layout layout = inspect(file, file_bytes, want_labels, name);
   if (layout.labels) hdf5::read_tensor(hdf5::open_dataset(file, kLabels, name), kLabels, name);
   if (layout.offset >= 0) return;
   const auto images = hdf5::open_dataset(file, kImages, name);
@@ -123,9 +123,9 @@ Source open_hdf5(const std::shared_ptr<File>& file, const SourceRequest& request
   const std::string& name = file->name();
   if (File(name).size() != file->size()) throw Error(name, "packed HDF5: unpack it with gunzip first");
   rehearse(
-      name, [&] { read_everything(name, file->size()); }, RehearsalLimits::for_size(file->size()));
+      name, [&] { read_everything(name, file->size(), request.want_labels); }, RehearsalLimits::for_size(file->size()));
   const auto handle = hdf5::open_file(name);
-  const Layout layout = inspect(handle, file->size(), name);
+  const Layout layout = inspect(handle, file->size(), request.want_labels, name);
   const auto& info = layout.info;
 
   Source source;

@@ -90,6 +90,22 @@ TEST_CASE("CIFAR-100 records are told from CIFAR-10's by their size and use the 
   CHECK(images(path).select(0, 2).min().item<float>() == 3 / 255.0f);
 }
 
+TEST_CASE("labels that nobody wants aren't read, whatever is wrong with them") {
+  Folder folder;
+  const auto csv = folder.write("a.csv", "1.5,-2,-1\n0.25,3,cat\n");
+  const auto cifar = folder.write("a.bin", std::string(1, '\x7f') + std::string(3072, '\x01'));
+  const auto idx_images = folder.write("a-images-idx3-ubyte", idx({2, 1, 1}, "ab"));
+  folder.write("a-labels-idx1-ubyte", "nonsense");
+  for (const auto& path : {csv, cifar, idx_images}) {
+    CAPTURE(path);
+    CHECK(failure(path) != "");
+    const auto data = open(path, false);
+    CHECK_FALSE(data->has_labels());
+    CHECK(data->images({0}).numel() > 0);
+  }
+  CHECK(at::equal(open(csv, false)->images({0, 1}), torch::tensor({1.5f, -2.f, 0.25f, 3.f}).reshape({2, 2})));
+}
+
 TEST_CASE("plain, packed and renamed IDX files are the same data") {
   Folder folder;
   std::string values;

@@ -59,6 +59,19 @@ TEST_CASE("HDF5 images are the same contiguous, packed and in another byte order
   for (const char* name : {"floating.h5", "swapped.h5"}) CHECK(at::equal(images(folder / name), floats));
 }
 
+TEST_CASE("labels that nobody wants aren't read") {
+  Folder folder;
+  {
+    Hdf5File file(folder / "a.h5");
+    add(file, "images", at::zeros({5, 2, 2}, at::kByte), H5T_STD_U8LE, H5T_NATIVE_UINT8);
+    add(file, "labels", at::full({3}, -7, at::kLong), H5T_STD_I64LE, H5T_NATIVE_INT64);
+  }
+  CHECK(contains(failure(folder / "a.h5"), "3 labels, but 5 images"));
+  const auto data = open(folder / "a.h5", false);
+  CHECK(data->size() == 5);
+  CHECK_FALSE(data->has_labels());
+}
+
 TEST_CASE("wider integers are token ids") {
   Folder folder;
   const auto tokens = at::randint(0, 1 << 20, {20, 9}, at::kLong);
