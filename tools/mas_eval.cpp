@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
-#include "common/model_output.h"
+#include "common/progress.h"
 #include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/evaluation/evaluate.h"
+#include "mas/io/atomic_file.h"
+#include "mas/training/checkpoint.h"
 
 namespace {
 
@@ -65,13 +67,21 @@ void print_matrix(std::FILE* out, const mas::AccuracyMatrix& matrix, const mas::
   line("BWT", "bwt", measures.bwt, true);
   line("FWT", "fwt", measures.fwt, true);
   line("forgetting", "forgetting", measures.forgetting, false);
+  line("mean drop", "mean_drop", measures.mean_drop, false);
 }
 
 int evaluate(const Options& o) {
-  if (!o.record.empty()) mas::tool::check_writable(o.record);
+  if (!o.record.empty()) mas::check_output(o.record);
   auto models = mas::open_models(o.models);
-  const auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options())
-                                     : mas::evaluate_data(models, o.data, o.common.open_options());
+  for (const auto& model : models)
+    if (mas::has_state(model.file))
+      fmt::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
+  mas::tool::Progress progress(o.common, "measuring");
+  const auto bar = [&](int64_t done, int64_t total) { progress(done, total); };
+  const auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
+                                     : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
+  progress.clear();
+  for (const auto& note : matrix.notes) fmt::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);
   auto* out = o.record == "-" ? stderr : stdout;
   if (o.json) {

@@ -26,13 +26,14 @@ setup_file() { load helper; make_models; }
 import json
 o = json.load(open("object"))
 assert o["schema"] == "mas-eval/1"
-assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "definitions"}, set(o)
+assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "notes", "definitions"}, set(o)
 assert o["tasks"] == ["first", "second"] and len(o["accuracy"]) == 2
 r = o["accuracy"]
 assert r[0][1] is None and o["fwt"] is None
 assert abs(o["acc"] - (r[1][0] + r[1][1]) / 2) < 1e-12
 assert abs(o["bwt"] - (r[1][0] - r[0][0])) < 1e-12
-assert abs(o["drop"][0] + o["bwt"]) < 1e-12
+assert abs(o["drop"][0] + o["bwt"]) < 1e-12 and o["mean_drop"] == -o["bwt"]
+assert o["notes"] == []
 P
 }
 
@@ -40,6 +41,27 @@ P
   mas-train -q --arch mlp:8 --data "$small,classes=0-1" --scenario domain --epochs 1 |
     mas-train -q - --data "$small,classes=2-3" --epochs 1 -o b.h5
   mas-eval b.h5 | grep -q "^FWT "
+  # An untrained network is one that is trained with steps too small to matter.
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --scenario domain --epochs 1 --lr 1e-12 |
+    mas-train -q - --data "$small,classes=2-3" --epochs 1 --lr 1e-12 -o untrained.h5
+  mas-eval b.h5 --json >trained.json
+  mas-eval untrained.h5 --json >untrained.json
+  /usr/bin/python3 - <<'P'
+import json
+trained, untrained = (json.load(open(name + ".json")) for name in ("trained", "untrained"))
+assert untrained["fwt"] == 0
+assert abs(trained["fwt"] - (trained["accuracy"][0][1] - untrained["accuracy"][1][1])) < 1e-12
+P
+}
+
+@test "what can't be measured again is quoted from the file, and a line says so" {
+  mas-data -q "$small" -o data/
+  mas-train -q --arch mlp:8 --data data,classes=0-1 --epochs 1 --task early -o a.h5
+  mas-eval a.h5 --csv >before
+  rm -r data
+  mas-eval a.h5 --csv >after 2>err
+  cmp before after
+  [[ $(cat err) == "mas-eval: early: as recorded, it can't be measured again: data: not found"* ]]
 }
 
 @test "min-accuracy decides the exit status" {

@@ -10,9 +10,26 @@ namespace {
 
 using Row = std::vector<std::optional<double>>;
 
-Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOptions& options) {
+class Counter {
+ public:
+  Counter(const EvaluationProgress& progress, size_t cells) : progress_(progress), cells_(static_cast<int64_t>(cells)) {
+    if (progress_) progress_(0, cells_);
+  }
+  void next() {
+    if (progress_) progress_(++done_, cells_);
+  }
+
+ private:
+  EvaluationProgress progress_;
+  int64_t cells_, done_ = 0;
+};
+
+Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOptions& options, Counter& counter) {
   Row row;
-  for (const auto& task : tasks) row.push_back(test_accuracy(model, task, options));
+  for (const auto& task : tasks) {
+    row.push_back(test_accuracy(model, task, options));
+    counter.next();
+  }
   return row;
 }
 
@@ -22,7 +39,40 @@ Row measure_untrained(const Model& last, const OpenOptions& options) {
   if (tasks.size() < 2 || tasks.front().scenario != Scenario::kDomain) return {};
   Model fresh(last.file.arch, tasks.front().seed);
   fresh.add_task(tasks.front());
-  return measure_row(fresh, tasks, options);
+  Counter silent({}, 0);
+  return measure_row(fresh, tasks, options, silent);
+}
+
+// The rows that travel in the file, and the model's own measured anew; what can't be measured any more stays as
+// recorded.
+AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const EvaluationProgress& progress) {
+  AccuracyMatrix matrix = recorded_matrix(model);
+  const auto learned = static_cast<int64_t>(model.tasks().size());
+  Row recorded(model.tasks().size());
+  for (size_t i = matrix.learned.size(); i-- > 0;) {
+    if (matrix.learned[i] != learned) continue;
+    recorded = matrix.accuracy[i];
+    matrix.learned.erase(matrix.learned.begin() + static_cast<int64_t>(i));
+    matrix.models.erase(matrix.models.begin() + static_cast<int64_t>(i));
+    matrix.accuracy.erase(matrix.accuracy.begin() + static_cast<int64_t>(i));
+  }
+  Row row;
+  Counter counter(progress, model.tasks().size());
+  for (size_t j = 0; j < model.tasks().size(); j++) {
+    try {
+      row.push_back(test_accuracy(model, model.tasks()[j], options));
+    } catch (const Error& error) {
+      if (!recorded[j]) throw;
+      row.push_back(recorded[j]);
+      matrix.notes.push_back(
+          fmt::format("{}: as recorded, it can't be measured again: {}", model.tasks()[j].name, error.what()));
+    }
+    counter.next();
+  }
+  matrix.learned.push_back(learned);
+  matrix.models.push_back("after " + model.tasks().back().name);
+  matrix.accuracy.push_back(std::move(row));
+  return matrix;
 }
 
 }  // namespace
@@ -44,52 +94,22 @@ std::vector<Model> open_models(const std::vector<std::string>& paths) {
   return models;
 }
 
-namespace {
-
-// The rows that travel in the file, and the model's own measured anew; what can't be measured any more stays as
-// recorded.
-AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options) {
-  AccuracyMatrix matrix = recorded_matrix(model);
-  const auto learned = static_cast<int64_t>(model.tasks().size());
-  Row recorded(model.tasks().size());
-  for (size_t i = matrix.learned.size(); i-- > 0;) {
-    if (matrix.learned[i] != learned) continue;
-    recorded = matrix.accuracy[i];
-    matrix.learned.erase(matrix.learned.begin() + static_cast<int64_t>(i));
-    matrix.models.erase(matrix.models.begin() + static_cast<int64_t>(i));
-    matrix.accuracy.erase(matrix.accuracy.begin() + static_cast<int64_t>(i));
-  }
-  Row row;
-  for (size_t j = 0; j < model.tasks().size(); j++) {
-    try {
-      row.push_back(test_accuracy(model, model.tasks()[j], options));
-    } catch (const Error&) {
-      if (!recorded[j]) throw;
-      row.push_back(recorded[j]);
-    }
-  }
-  matrix.learned.push_back(learned);
-  matrix.models.push_back("after " + model.tasks().back().name);
-  matrix.accuracy.push_back(std::move(row));
-  return matrix;
-}
-
-}  // namespace
-
-AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options) {
+AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
+                              const EvaluationProgress& progress) {
   const Model* longest = &models.front();
   for (const auto& model : models) {
     if (model.tasks().size() >= longest->tasks().size()) longest = &model;
   }
   AccuracyMatrix matrix;
   if (models.size() == 1) {
-    matrix = evaluate_one(models.front(), options);
+    matrix = evaluate_one(models.front(), options, progress);
   } else {
     for (const auto& task : longest->tasks()) matrix.tasks.push_back(task.name);
+    Counter counter(progress, models.size() * longest->tasks().size());
     for (auto& model : models) {
       matrix.learned.push_back(static_cast<int64_t>(model.tasks().size()));
       matrix.models.push_back(model.name());
-      matrix.accuracy.push_back(measure_row(model, longest->tasks(), options));
+      matrix.accuracy.push_back(measure_row(model, longest->tasks(), options, counter));
     }
   }
   try {
@@ -100,16 +120,19 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
   return matrix;
 }
 
-AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options) {
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
+                             const EvaluationProgress& progress) {
   AccuracyMatrix matrix;
   matrix.tasks.push_back(spec);
   const auto data = open_dataset(DataSpec::parse(spec), options);
   if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
+  Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
     matrix.models.push_back(model.name());
     matrix.learned.push_back(1);
     matrix.accuracy.push_back({measure_accuracy(model, model.tasks().back(), *data).fraction()});
+    counter.next();
   }
   return matrix;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -8,16 +9,21 @@
 
 namespace mas {
 
+/// Called after each cell of a matrix: how many are done, of how many.
+using EvaluationProgress = std::function<void(int64_t done, int64_t total)>;
+
 /// Reads models that learned the same sequence of tasks, in the order given. Throws Error naming the file.
 std::vector<Model> open_models(const std::vector<std::string>& paths);
 
 /// Measures each model on the test data of each task of the last one. With a single model the rows that travel in its
-/// file come first, and its own row is measured anew, or taken as recorded where a task's data are gone. Throws Error
-/// where data can't be had and nothing is recorded.
-AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options);
+/// file come first, and its own row is measured anew, or taken as recorded, with a note, where a task's data can't be
+/// had. Throws Error where they can't and nothing is recorded.
+AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
+                              const EvaluationProgress& progress = {});
 
 /// One column: each model's running task on the data that `spec` names, which need labels.
-AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options);
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
+                             const EvaluationProgress& progress = {});
 
 /// Puts the matrix's rows into /results, so that they travel with the file.
 void record_matrix(ModelFile& file, const AccuracyMatrix& matrix);

@@ -54,6 +54,7 @@ const std::map<std::string, std::string>& measure_definitions() {
       {"fwt", "mean over j > 1 of R[j-1][j] - b[j], b: an untrained network (Lopez-Paz & Ranzato 2017, eq. 4)"},
       {"forgetting", "mean over j < T of max over l < T of R[l][j], minus R[T][j] (Chaudhry et al. 2018)"},
       {"drop", "R[j][j] - R[T][j] of each task j"},
+      {"mean_drop", "mean of the drop over j < T (-BWT)"},
   };
   return definitions;
 }
@@ -105,6 +106,8 @@ nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
           {"fwt", to_value(measures.fwt)},
           {"forgetting", to_value(measures.forgetting)},
           {"drop", to_values(measures.drop)},
+          {"mean_drop", to_value(measures.mean_drop)},
+          {"notes", matrix.notes},
           {"definitions", measure_definitions()}};
 }
 

@@ -17,6 +17,8 @@ struct AccuracyMatrix {
   std::vector<std::vector<std::optional<double>>> accuracy;
   /// b_j of FWT: an untrained network's accuracy on task j; empty where it wasn't measured.
   std::vector<std::optional<double>> untrained;
+  /// What a reader has to know: a line for each cell that is quoted, not measured, and why.
+  std::vector<std::string> notes;
 };
 
 /// The measures of continual learning; each empty where the matrix lacks a cell that its formula needs.
