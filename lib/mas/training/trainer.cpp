@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "mas/data/loader.h"
+#include "mas/data/random.h"
 #include "mas/error.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
@@ -41,17 +41,12 @@ struct Rows {
 };
 
 Rows split_rows(int64_t size, double share, uint64_t seed, const std::string& spec) {
-  std::vector<int64_t> order(size);
-  std::iota(order.begin(), order.end(), 0);
   Rows rows;
   const auto held_out = static_cast<int64_t>(std::llround(share * static_cast<double>(size)));
   if (share > 0 && (held_out < 1 || held_out >= size)) {
     throw Error(spec, fmt::format("{} samples can't be split with --validation {}", size, share));
   }
-  for (int64_t i = 0; i < held_out; i++) {
-    const auto j = i + static_cast<int64_t>(derive_seed(seed, std::to_string(i)) % static_cast<uint64_t>(size - i));
-    std::swap(order[i], order[j]);
-  }
+  const auto order = permutation(size, seed);
   rows.validation.assign(order.begin(), order.begin() + held_out);
   rows.training.assign(order.begin() + held_out, order.end());
   std::sort(rows.validation.begin(), rows.validation.end());
