@@ -5,6 +5,7 @@
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/importance/run.h"
+#include "mas/training/checkpoint.h"
 
 namespace {
 
@@ -15,6 +16,7 @@ struct Options {
   mas::ImportanceOptions importance;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
+  std::vector<CLI::Option*> of_feeding;  // which mean nothing where no data are fed
 };
 
 void add_options(CLI::App& app, Options& o) {
@@ -25,22 +27,23 @@ void add_options(CLI::App& app, Options& o) {
       ->type_name("SPEC")
       ->take_all()
       ->expected(1);
-  app.add_option("--method", i.method, "mas, or local (Hebb's rule, layer by layer)")
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
-      ->type_name("NAME")
-      ->capture_default_str();
+  auto* method = app.add_option("--method", i.method, "mas, or local (Hebb's rule, layer by layer)")
+                     ->type_name("NAME")
+                     ->capture_default_str();
+  auto* estimator = app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
+                        ->type_name("NAME")
+                        ->capture_default_str();
   app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised [the model's rule, or sum]")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")
-      ->check(CLI::IsMember({"head", "all"}))
-      ->capture_default_str()
-      ->type_name("WHICH");
+  auto* outputs = app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")
+                      ->check(CLI::IsMember({"head", "all"}))
+                      ->capture_default_str()
+                      ->type_name("WHICH");
   const auto count = mas::tool::between(1, 1e12);
-  app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
-  app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")->type_name("I/N");
+  auto* limit = app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
+  auto* shard = app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")
+                    ->type_name("I/N");
   app.add_option("--batch", i.batch_size, "samples a pass; the result doesn't depend on it")
       ->check(count)
       ->capture_default_str()
@@ -49,6 +52,7 @@ void add_options(CLI::App& app, Options& o) {
       ->type_name("FILE...");
   app.add_flag("--reset", o.reset, "forget what was fed for the running task");
   app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
+  o.of_feeding = {method, estimator, outputs, limit, shard};
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
@@ -72,11 +76,15 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
 }
 
 int importance(Options& o) {
-  if (!o.merge.empty() && o.data.empty() && (o.importance.limit > 0 || !o.importance.shard.empty())) {
-    throw mas::UsageError("--merge", "feeds no data, so --limit and --shard have no meaning; add --data");
+  for (const auto* option : o.of_feeding) {
+    if (o.merge.empty() || !o.data.empty() || option->count() == 0) continue;
+    throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
   }
   o.output.check();
   mas::Model model(mas::read_model(o.model), o.model);
+  if (mas::has_state(model.file)) {
+    throw mas::Error(o.model, "is a checkpoint; end its training with mas-train --resume first");
+  }
   mas::tool::Progress progress(o.common, "importance");
   o.importance.data = o.data;
   o.importance.open = o.common.open_options();

@@ -82,9 +82,11 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
 @test "input that can't be used is refused before any work" {
   fails 2 "mas-importance: --method: must be mas or local, got max" mas-importance "$(models)/first.h5" --method max -o x.h5
   fails 2 "mas-importance: --estimator: must be per-sample or batch:N, got batch:0" mas-importance "$(models)/first.h5" --estimator batch:0 -o x.h5
+  fails 2 "mas-importance: --method: has no meaning with --merge, which feeds no data; add --data" \
+    mas-importance "$(models)/first.h5" --merge "$(models)/important.h5" --method local -o x.h5
   fails 2 "mas-importance: --shard: must be I/N with 1 <= I <= N, such as 1/4, got 3/2" mas-importance "$(models)/first.h5" --shard 3/2 -o x.h5
   fails 2 "mas-importance: --combine: *" mas-importance "$(models)/first.h5" --combine mean -o x.h5
-  fails 1 "mas-importance: glyphs,size=9x9,samples=400: samples of shape \[1, 9, 9\], but $(models)/first.h5 takes \[1, 28, 28\]" \
+  fails 1 "mas-importance: glyphs,size=9x9,samples=400: samples of 1 x 9 x 9 values, but $(models)/first.h5 takes 1 x 28 x 28" \
     mas-importance "$(models)/first.h5" --data "$small,size=9x9" -o x.h5
   [ ! -e x.h5 ]
 }

@@ -47,6 +47,9 @@ setup_file() { load helper; make_models; }
   mas-train -q --arch mlp:8 --data "$small" --epochs 1 --checkpoint ck.h5 -o m.h5
   fails 1 "mas-train: ck.h5: is a checkpoint; go on from it with --resume" mas-train ck.h5 --data "$small" -o n.h5
   fails 1 "mas-train: m.h5: isn't a checkpoint of mas-train" mas-train --resume m.h5 -o n.h5
+  fails 1 "mas-importance: ck.h5: is a checkpoint; end its training with mas-train --resume first" mas-importance ck.h5 -o n.h5
+  mas-eval -q ck.h5 2>err
+  [ "$(cat err)" = "mas-eval: ck.h5: is a checkpoint, not a trained model" ]
 }
 
 @test "divergence is said before the first step, and nothing is written" {
@@ -86,7 +89,7 @@ J
   fails 2 "mas-train: --data: is required, e.g. --data glyphs,classes=0-4" mas-train --arch mlp:8 -o m.h5
   fails 1 "mas-train: $(models)/first.h5: has learned a task named first already; choose another name with --task" \
     mas-train "$(models)/first.h5" --data "$small,classes=5-9" --task first -o m.h5
-  fails 1 "mas-train: glyphs,size=20x20,samples=400: samples of shape \[1, 20, 20\], but $(models)/first.h5 takes \[1, 28, 28\]" \
+  fails 1 "mas-train: glyphs,size=20x20,samples=400: samples of 1 x 20 x 20 values, but $(models)/first.h5 takes 1 x 28 x 28" \
     mas-train "$(models)/first.h5" --data "$small,size=20x20" -o m.h5
   fails 2 "mas-train: --patience: needs samples to judge by; add --validation 0.1, say" \
     mas-train --arch mlp:8 --data "$small" --patience 3 -o m.h5
