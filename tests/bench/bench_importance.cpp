@@ -1,6 +1,6 @@
 // What exact importance costs, next to a plain pass (batched forward + loss + backward, all weight gradients) over the
-// same batch. Everything runs in turn in one process, 1024 samples at a time, because products and sums in double are
-// put off over some batches; quoted are medians, and ratios of medians, for one batch.
+// same batch. Everything runs in turn in one process, thousands of samples at a time, because products and sums in double
+// are put off over many batches; quoted are medians, and ratios of medians, for one batch.
 //   OMP_WAIT_POLICY=passive bench_importance --threads 2 [--allocator] [--json FILE]
 #include <hwy/targets.h>
 #include <malloc.h>
@@ -106,7 +106,7 @@ nlohmann::json compare(const std::string& name, const Options& options) {
     for (size_t i = 0; i < kinds.size(); i++) {
       if (kinds[i].first == "loop" && run % 4 != 0) continue;
       const bool looped = kinds[i].first == "loop";
-      const int64_t batches = looped ? 1 : std::max<int64_t>(1, 1024 / n);
+      const int64_t batches = looped ? 1 : std::max<int64_t>(1, (name == "mlp" ? 8192 : 1024) / n);
       const Time t = measure([&] {
         for (int64_t b = 0; b < batches; b++) kinds[i].second();
       });

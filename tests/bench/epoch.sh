@@ -15,10 +15,15 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 for _ in $(seq "$rounds"); do
   mas-train --arch mlp:400,400 --data "$mnist" --epochs 3 --threads "$threads" --no-results -o "$work/m.h5" |
     sed -n 's/.*  \([0-9.]*\) s$/\1/p' >>"$work/ours"
-  OMP_WAIT_POLICY=${PYTHON_WAIT_POLICY:-} /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/theirs"
+  /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/theirs"
+  OMP_WAIT_POLICY=passive /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/passive"
 done
-awk -v a="$(median <"$work/ours")" -v b="$(median <"$work/theirs")" -v t="$threads" \
-  'BEGIN { printf "epoch of MNIST, %d threads: mas-train %.2f s, python3-torch %.2f s, ratio %.2f\n", t, a, b, a / b }'
+ratio() {  # NAME FILE
+  awk -v a="$(median <"$work/ours")" -v b="$(median <"$2")" -v t="$threads" -v n="$1" \
+    'BEGIN { printf "epoch of MNIST, %d threads: mas-train %.2f s, %s %.2f s, ratio %.2f\n", t, a, n, b, a / b }'
+}
+ratio python3-torch "$work/theirs"
+ratio "python3-torch with OMP_WAIT_POLICY=passive" "$work/passive"
 
 echo '#include <torch/torch.h>
 int main() { return torch::cuda::is_available(); }' >"$work/empty.cpp"

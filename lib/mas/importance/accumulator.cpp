@@ -8,32 +8,25 @@
 namespace mas {
 namespace {
 
-constexpr int64_t kSlab = 1 << 18;  // elements turned at a time
+constexpr int64_t kSlab = 1 << 18;   // elements turned at a time
+constexpr int64_t kGrain = 1 << 18;  // floats worth waking a thread for
 
 // to[i] += sum over rows of f(from[row][i])
-template <class T>
-void accumulate(double* to, const T* from, int64_t rows, int64_t size, Measure measure) {
-  at::parallel_for(0, size, 1 + (1 << 17) / std::max<int64_t>(1, rows), [&](int64_t begin, int64_t end) {
-    for (int64_t r = 0; r < rows; r++) {
-      const T* row = from + r * size;
-      if (measure == Measure::kSquare)
-        for (int64_t i = begin; i < end; i++) to[i] += double(row[i]) * row[i];
-      else if (measure == Measure::kAbsolute)
-        for (int64_t i = begin; i < end; i++) to[i] += std::fabs(row[i]);
-      else
-        for (int64_t i = begin; i < end; i++) to[i] += row[i];
-    }
-  });
-}
-
 void accumulate(double* to, const at::Tensor& each, int64_t size, Measure measure) {
-  const at::Tensor from = each.cpu().contiguous();
-  if (from.scalar_type() == at::kFloat)
-    accumulate(to, from.data_ptr<float>(), from.numel() / size, size, measure);
-  else if (from.scalar_type() == at::kDouble)
-    accumulate(to, from.data_ptr<double>(), from.numel() / size, size, measure);
-  else
-    accumulate(to, from.to(at::kFloat), size, measure);
+  const at::Tensor from = (each.scalar_type() == at::kDouble ? each : each.to(at::kFloat)).cpu().contiguous();
+  const int64_t rows = from.numel() / size;
+  at::parallel_for(0, size, 1 + kGrain / std::max<int64_t>(1, rows), [&](int64_t begin, int64_t end) {
+    if (from.scalar_type() == at::kFloat) {
+      kernels().accumulate(measure, rows, end - begin, from.data_ptr<float>() + begin, size, to + begin);
+      return;
+    }
+    const double* row = from.data_ptr<double>();
+    for (int64_t r = 0; r < rows; r++, row += size)
+      for (int64_t i = begin; i < end; i++) {
+        const double g = row[i];
+        to[i] += measure == Measure::kSquare ? g * g : measure == Measure::kAbsolute ? std::fabs(g) : g;
+      }
+  });
 }
 
 at::Tensor first_of_one(const at::Tensor& t) { return t[0]; }
@@ -82,8 +75,9 @@ void Accumulator::add(const Gradient::Product& product, const Leaf& leaf, int64_
                {1, rows, 0, k});
 }
 
-void Accumulator::flush() {
+void Accumulator::flush(bool everything) {
   for (auto& p : panels_) {
+    if (p->rank_one && !everything && p->rank_one->exact()) continue;
     const at::Tensor panel = p->outer ? p->outer->take() : p->rank_one->sum().unsqueeze(0);
     const at::Tensor omega = p->leaf.pull(p->arrange(panel)).reshape(parameter_.sizes());
     if (!parameter_.numel()) continue;
@@ -100,7 +94,7 @@ void Accumulator::flush() {
 
 at::Tensor Accumulator::sum() {
   at::NoGradGuard no_grad;
-  flush();
+  flush(true);
   sums();
   return sum_;
 }

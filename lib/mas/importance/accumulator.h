@@ -26,8 +26,8 @@ class Accumulator {
   /// Those of `samples` samples as a product or through the kernel; float32. May run inside a hook of the engine.
   void add(const Gradient::Product& product, const Leaf& leaf, int64_t samples);
   void add(const Gradient::Kernel& kernel, const Leaf& leaf);
-  /// Panels into sums. Not inside a hook.
-  void flush();
+  /// Panels into sums: those that a further thousand samples might cost digits, or everything. Not inside a hook.
+  void flush(bool everything = false);
   /// Flushes. float64, the parameter's shape; zeros when nothing was added. Not a copy.
   at::Tensor sum();
 

@@ -52,6 +52,26 @@ TEST_CASE("packing turns any matrix into padded rows on every instruction set") 
   });
 }
 
+TEST_CASE("columns are measured and summed in double for every width on every instruction set") {
+  torch::manual_seed(5);
+  on_every_target([](const char* target) {
+    CAPTURE(target);
+    for (const Measure measure : {Measure::kAbsolute, Measure::kSquare, Measure::kNone})
+      for (int64_t width = 1; width <= 70; width++) {
+        const auto from = torch::randn({9, 80});
+        const auto part = from.narrow(1, 3, width).to(at::kDouble);
+        auto got = torch::arange(width, at::kDouble);
+        const auto want = got + (measure == Measure::kNone ? part : measured(part, measure)).sum(0);
+        kernels().accumulate(measure, 9, width, from.data_ptr<float>() + 3, 80, got.data_ptr<double>());
+        CHECK(torch::allclose(got, want, 1e-14, 1e-13));
+        if (measure == Measure::kNone) continue;
+        auto one = torch::full({width}, 7.f);
+        kernels().measure(measure, width, from.data_ptr<float>(), one.data_ptr<float>());
+        CHECK(torch::equal(one, measured(from[0].narrow(0, 0, width), measure)));
+      }
+  });
+}
+
 TEST_CASE("sums of outer products are right for every width on every instruction set") {
   torch::manual_seed(1);
   on_every_target([](const char* target) {

@@ -11,9 +11,7 @@ constexpr int64_t kRows = 512, kRowsLeast = 128, kBytes = 8 << 20;
 void copy_measured(const at::Tensor& from, int64_t first, int64_t count, Measure measure, const at::Tensor& to,
                    int64_t at) {
   const int64_t width = from.size(1);
-  float* begin = to.data_ptr<float>() + at * width;
-  std::copy_n(from.data_ptr<float>() + first * width, count * width, begin);
-  kernels().measure(measure, count * width, begin);
+  kernels().measure(measure, count * width, from.data_ptr<float>() + first * width, to.data_ptr<float>() + at * width);
 }
 
 }  // namespace
@@ -41,13 +39,13 @@ void RankOneSum::add(const at::Tensor& a, const at::Tensor& d) {
 void RankOneSum::multiply() {
   at::NoGradGuard off;
   // With beta 0 the old values aren't read, so clearing needs no pass over memory.
-  at::addmm_out(omega_, omega_, right_.narrow(0, 0, waiting_).t(), left_.narrow(0, 0, waiting_), empty_ ? 0 : 1);
+  at::addmm_out(omega_, omega_, right_.narrow(0, 0, waiting_).t(), left_.narrow(0, 0, waiting_), products_ ? 1 : 0);
   waiting_ = 0;
-  empty_ = false;
+  products_++;
 }
 
 at::Tensor RankOneSum::sum() {
-  if (waiting_ || empty_) multiply();
+  if (waiting_ || !products_) multiply();
   return omega_.t();
 }
 

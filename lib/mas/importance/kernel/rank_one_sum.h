@@ -7,7 +7,7 @@ namespace mas {
 
 /// Sums f(d_n a_nᵀ), f = |.| or square, over samples with one row each. f of a rank-one matrix factorises, f(d) f(a)ᵀ,
 /// so many samples are one matrix product, which BLAS does at full speed and with the threads that the network's own
-/// products have just woken. float32; sums of at most a thousand samples or so should be taken before more are added.
+/// products have just woken. float32.
 class RankOneSum {
  public:
   RankOneSum(int64_t k, int64_t columns, Measure measure);
@@ -16,8 +16,11 @@ class RankOneSum {
   void add(const at::Tensor& a, const at::Tensor& d);
   /// [k, columns], a view until the next add().
   at::Tensor sum();
+  /// Whether the sums can take a thousand samples more before they have to be cleared: the terms of a product add up in
+  /// registers, so a sum is rounded a few times a product only.
+  bool exact() const { return products_ < kProductsMost; }
   /// Starts again from zero.
-  void clear() { empty_ = true; }
+  void clear() { products_ = 0; }
 
  private:
   void multiply();
@@ -25,8 +28,8 @@ class RankOneSum {
   Measure measure_;
   at::Tensor left_, right_;  // f of the rows that wait for a product: [capacity, k], [capacity, columns]
   at::Tensor omega_;         // [columns, k]
-  int64_t waiting_ = 0;
-  bool empty_ = true;
+  static constexpr int64_t kProductsMost = 16;
+  int64_t waiting_ = 0, products_ = 0;
 };
 
 }  // namespace mas

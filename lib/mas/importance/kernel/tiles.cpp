@@ -121,15 +121,58 @@ void pack(const Strided& from, int64_t columns, int64_t width, int64_t positions
   }
 }
 
-void measure(Measure measure, int64_t count, float* HWY_RESTRICT values) {
-  if (measure == Measure::kNone) return;
+void measure(Measure measure, int64_t count, const float* HWY_RESTRICT from, float* HWY_RESTRICT to) {
   const bool square = measure == Measure::kSquare;
   int64_t i = 0;
   for (; i + kWidth <= count; i += kWidth) {
-    const Vector v = hn::LoadU(kLanes, values + i);
-    hn::StoreU(square ? hn::Mul(v, v) : hn::Abs(v), kLanes, values + i);
+    const Vector v = hn::LoadU(kLanes, from + i);
+    hn::StoreU(square ? hn::Mul(v, v) : hn::Abs(v), kLanes, to + i);
   }
-  for (; i < count; i++) values[i] = square ? values[i] * values[i] : (values[i] < 0 ? -values[i] : values[i]);
+  for (; i < count; i++) to[i] = square ? from[i] * from[i] : (from[i] < 0 ? -from[i] : from[i]);
+}
+
+// Columns [c, c + kVectors vectors of double): their sums stay in registers over all rows.
+template <Measure kMeasure, int kVectors>
+void accumulate_columns(int64_t rows, const float* HWY_RESTRICT from, int64_t step, double* HWY_RESTRICT to) {
+  const hn::ScalableTag<double> wide;
+  const hn::Rebind<float, decltype(wide)> narrow;
+  const int64_t lanes = hn::Lanes(wide);
+  hn::Vec<decltype(wide)> sum[kVectors];
+  HWY_UNROLL(4)
+  for (int v = 0; v < kVectors; v++) sum[v] = hn::LoadU(wide, to + v * lanes);
+  for (int64_t r = 0; r < rows; r++, from += step) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kVectors; v++) {
+      const auto value = hn::PromoteTo(wide, hn::LoadU(narrow, from + v * lanes));
+      if (kMeasure == Measure::kSquare)
+        sum[v] = hn::MulAdd(value, value, sum[v]);
+      else
+        sum[v] = hn::Add(kMeasure == Measure::kAbsolute ? hn::Abs(value) : value, sum[v]);
+    }
+  }
+  HWY_UNROLL(4)
+  for (int v = 0; v < kVectors; v++) hn::StoreU(sum[v], wide, to + v * lanes);
+}
+
+template <Measure kMeasure>
+void accumulate_as(int64_t rows, int64_t width, const float* HWY_RESTRICT from, int64_t step, double* HWY_RESTRICT to) {
+  const int64_t lanes = hn::Lanes(hn::ScalableTag<double>());
+  int64_t c = 0;
+  for (; c + 4 * lanes <= width; c += 4 * lanes) accumulate_columns<kMeasure, 4>(rows, from + c, step, to + c);
+  for (; c + lanes <= width; c += lanes) accumulate_columns<kMeasure, 1>(rows, from + c, step, to + c);
+  for (; c < width; c++)
+    for (int64_t r = 0; r < rows; r++) {
+      const double value = from[r * step + c];
+      to[c] += kMeasure == Measure::kSquare                  ? value * value
+               : kMeasure == Measure::kAbsolute && value < 0 ? -value
+                                                             : value;
+    }
+}
+
+void accumulate(Measure measure, int64_t rows, int64_t width, const float* from, int64_t step, double* to) {
+  if (measure == Measure::kAbsolute) return accumulate_as<Measure::kAbsolute>(rows, width, from, step, to);
+  if (measure == Measure::kSquare) return accumulate_as<Measure::kSquare>(rows, width, from, step, to);
+  accumulate_as<Measure::kNone>(rows, width, from, step, to);
 }
 
 void sum_rows(const float* HWY_RESTRICT panel, int64_t rows, int64_t width, float* HWY_RESTRICT sums) {
@@ -152,7 +195,8 @@ const Kernels* kernels_here() {
 #else
   static const TileShape shapes[] = {shape<3, 4>(1), shape<2, 6>(1), shape<1, 10>(.8)};
 #endif
-  static const Kernels all = {HWY_TARGET, int(sizeof shapes / sizeof *shapes), shapes, pack, measure, sum_rows};
+  static const Kernels all = {HWY_TARGET, int(sizeof shapes / sizeof *shapes), shapes, pack, measure, accumulate,
+                              sum_rows};
   return &all;
 }
 

@@ -39,8 +39,10 @@ struct Kernels {
   const TileShape* shapes;
   /// to[l][c] = from(c, l) for c < columns, 0 for the others below width (a multiple of a vector's lanes).
   void (*pack)(const Strided& from, int64_t columns, int64_t width, int64_t positions, float* to);
-  /// values[i] = f(values[i])
-  void (*measure)(Measure measure, int64_t count, float* values);
+  /// to[i] = f(from[i])
+  void (*measure)(Measure measure, int64_t count, const float* from, float* to);
+  /// to[c] += sum over rows of f(from[row * step + c]), c < width: terms in float32, sums in float64.
+  void (*accumulate)(Measure measure, int64_t rows, int64_t width, const float* from, int64_t step, double* to);
   /// sums[c] = sum over l of panel[l][c]
   void (*sum_rows)(const float* panel, int64_t rows, int64_t width, float* sums);
 };
