@@ -17,11 +17,11 @@ find_package(mas REQUIRED)
 add_executable(user main.cpp)
 target_link_libraries(user PRIVATE mas::mas)
 C
-  cat >main.cpp <<'C'
+  # Every header that is installed, the last one first, so that few lean on what another has included.
+  (cd ../prefix/include && find mas -name '*.h' | sort -r | sed 's/.*/#include "&"/') >main.cpp
+  [ "$(wc -l <main.cpp)" -gt 30 ]
+  cat >>main.cpp <<'C'
 #include <cstdio>
-
-#include "mas/io/model_file.h"
-#include "mas/version.h"
 
 int main() {
   mas::ModelFile model;
