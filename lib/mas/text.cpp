@@ -40,11 +40,24 @@ std::string system_error_text(int code) {
   return text;
 }
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field = "\"";
+  for (char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return field + "\"";
+}
+
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
   const auto found = std::min_element(
       candidates.begin(), candidates.end(),
       [&](const std::string& a, const std::string& b) { return edit_distance(word, a) < edit_distance(word, b); });
   return found == candidates.end() ? "" : *found;
+}
+
+std::string likely(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string found = nearest(word, candidates);
+  const size_t distance = edit_distance(word, found);
+  return distance > 0 && distance <= (word.size() + 1) / 3 ? found : "";
 }
 
 }  // namespace mas

@@ -15,8 +15,14 @@ std::string shape_text(at::IntArrayRef sizes);
 /// What an errno means, to follow a colon: "no such file or directory".
 std::string system_error_text(int code);
 
+/// A field of a CSV line: quoted where it holds a comma, a quotation mark or the end of a line (RFC 4180).
+std::string csv_field(const std::string& text);
+
 /// The candidate nearest to a mistyped word (edit distance; the first of several). Empty without candidates.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+/// The same where it is near enough to be meant; else empty, also where the word itself is a candidate.
+std::string likely(const std::string& word, const std::vector<std::string>& candidates);
 
 /// Whether the text is, from end to end, a number of the type; finite, and without a plus sign.
 template <typename Number>

@@ -8,10 +8,18 @@ TEST_CASE("shapes are written for readers") {
   CHECK(mas::shape_text({}) == "scalar");
 }
 
+TEST_CASE("fields of CSV are quoted where they have to be") {
+  CHECK(mas::csv_field("fc1.weight") == "fc1.weight");
+  CHECK(mas::csv_field("a,b \"c\"") == "\"a,b \"\"c\"\"\"");
+}
+
 TEST_CASE("a mistyped word finds the nearest candidate") {
   CHECK(mas::nearest("clases", {"split", "classes", "labels"}) == "classes");
   CHECK(mas::nearest("limti", {"size", "limit"}) == "limit");
   CHECK(mas::nearest("x", {}) == "");
+  CHECK(mas::likely("minst", {"glyphs", "mnist"}) == "mnist");
+  CHECK(mas::likely("mnist", {"glyphs", "mnist"}) == "");
+  CHECK(mas::likely("photos", {"glyphs", "mnist"}) == "");
 }
 
 TEST_CASE("numbers are parsed from end to end or not at all") {

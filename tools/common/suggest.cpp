@@ -9,11 +9,11 @@
 namespace mas::tool {
 namespace {
 
-std::string nearest_option(const CLI::App& app, const std::string& wrong) {
+std::string meant_option(const CLI::App& app, const std::string& wrong) {
   std::vector<std::string> names;
   for (const auto* option : app.get_options())
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  return nearest(wrong, names);
+  return likely(wrong, names);
 }
 
 // The first argument that looks like an option and isn't one.
@@ -36,7 +36,11 @@ std::string unknown_option(const CLI::App& app, int argc, char** argv) {
 
 std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   const std::string wrong = unknown_option(app, argc, argv);
-  if (!wrong.empty()) return fmt::format("{}: unknown option; did you mean {}?", wrong, nearest_option(app, wrong));
+  if (!wrong.empty()) {
+    const std::string meant = meant_option(app, wrong);
+    return meant.empty() ? fmt::format("{}: unknown option; see {} --help", wrong, app.get_name())
+                         : fmt::format("{}: unknown option; did you mean {}?", wrong, meant);
+  }
   std::string text = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
     return fmt::format("{}; see {} --help", text.substr(0, text.find('\n')), app.get_name());

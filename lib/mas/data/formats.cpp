@@ -124,26 +124,10 @@ Source open_folder(const std::string& folder, const DataSpec& spec, const Source
   throw Error(folder, "a folder without data that are known; looked for " + looked_for);
 }
 
-std::string find_path(const std::string& source, const std::vector<std::string>& directories) {
-  std::error_code ignored;
-  if (fs::exists(source, ignored)) return source;
-  for (const auto& directory : directories) {
-    const std::string path = directory + (directory.empty() || directory.back() == '/' ? "" : "/") + source;
-    if (fs::exists(path, ignored)) return path;
-  }
-  if (source.find('/') != std::string::npos && directories.empty()) throw Error(source, "no such file or folder");
-  std::string where = "here";
-  for (const auto& directory : directories)
-    where += (&directory == &directories.back() ? " or in " : ", in ") + directory;
-  std::string fetch = "";
-  for (const auto& known : kFetched)
-    if (source == known.name) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
-  throw Error(source,
-              fmt::format("not found {}; name its folder's parent with --data-dir or MAS_DATA{}", where, fetch));
-}
-
 std::string unknown_format(const File& file) {
   const std::string head = file.text(0, 4);
+  if (head == "\x93NUM") return "NumPy's npy isn't read; write HDF5 with a data set /images (and /labels), see mas(7)";
+  if (head == "PK\3\4") return "a zip archive, such as npz, isn't read; write HDF5 with a data set /images, see mas(7)";
   std::string magic;
   for (unsigned char c : head) magic += fmt::format("{:02x}", c);
   return fmt::format(
@@ -165,6 +149,30 @@ const Generator* find_generator(const std::string& name) {
   for (const auto& generator : generators())
     if (generator.name == name) return &generator;
   return nullptr;
+}
+
+std::string find_path(const std::string& source, const std::vector<std::string>& directories) {
+  std::error_code ignored;
+  if (fs::exists(source, ignored)) return source;
+  for (const auto& directory : directories) {
+    const std::string path = directory + (directory.empty() || directory.back() == '/' ? "" : "/") + source;
+    if (fs::exists(path, ignored)) return path;
+  }
+  if (source[0] == '/' || (source.find('/') != std::string::npos && directories.empty()))
+    throw Error(source, "no such file or folder");
+  std::string where = "here";
+  for (const auto& directory : directories)
+    where += (&directory == &directories.back() ? " or in " : ", in ") + directory;
+  std::vector<std::string> names;
+  for (const auto& generator : generators()) names.push_back(generator.name);
+  for (const auto& known : kFetched) names.emplace_back(known.name);
+  const std::string meant = likely(source, names);
+  if (!meant.empty()) throw Error(source, fmt::format("not found; did you mean {}?", meant));
+  std::string fetch = "";
+  for (const auto& known : kFetched)
+    if (source == known.name) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
+  throw Error(source,
+              fmt::format("not found {}; name its folder's parent with --data-dir or MAS_DATA{}", where, fetch));
 }
 
 std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {

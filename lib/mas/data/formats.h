@@ -41,6 +41,9 @@ const Generator* find_generator(const std::string& name);  ///< null: no such ge
 /// Opens a file by its content. Throws Error.
 Source open_file(const std::string& path, const SourceRequest& request);
 
+/// The path that a spec's source stands for: itself, or below one of the directories. Throws Error.
+std::string find_path(const std::string& source, const std::vector<std::string>& directories);
+
 /// The source and the part (train or test) that the spec names: a generator, a path, or a name in `directories`.
 Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
                    bool want_labels = true);

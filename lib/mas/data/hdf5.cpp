@@ -8,6 +8,7 @@
 
 #include "mas/data/formats.h"
 #include "mas/error.h"
+#include "mas/io/digest.h"
 #include "mas/io/rehearsal.h"
 #include "mas/text.h"
 
@@ -50,7 +51,15 @@ int64_t plain_offset(hid_t dataset, const hdf5::DatasetInfo& info, int64_t file_
 
 Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::string& name) {
   hdf5::refuse_foreign(file, name);
-  if (!hdf5::exists(file, kImages)) throw Error(name, "no data set /images");
+  if (!hdf5::exists(file, kImages)) {
+    if (is_model_file(name)) throw Error(name, "a model file, not data");
+    std::vector<std::string> names;
+    for (const auto& link : hdf5::links(file, name))
+      if (names.size() < 6) names.push_back(link.name.substr(0, 40));
+    throw Error(name, fmt::format("no data set /images, which the samples are read from (there {}: {})",
+                                  names.size() == 1 ? "is" : "are",
+                                  names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "))));
+  }
   const auto images = hdf5::open_dataset(file, kImages, name);
   Layout layout;
   layout.info = hdf5::describe(images, kImages, name);

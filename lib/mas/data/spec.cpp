@@ -189,6 +189,10 @@ DataSpec DataSpec::parse(const std::string& text) {
   std::set<std::string> seen;
   for (size_t i = 1; i < parts.size(); ++i) {
     const size_t equals = parts[i].find('=');
+    if (equals == std::string::npos && seen.count("classes") &&
+        parts[i].find_first_not_of("0123456789-;") == std::string::npos)
+      throw UsageError("data spec '" + text + "'",
+                       "classes are listed as 0-4, or with ; between them and quoted: 'classes=0;1'");
     if (equals == std::string::npos || equals == 0)
       throw UsageError("data spec '" + text + "'",
                        fmt::format("'{}' is no key=value; a comma in a path is written \\,", parts[i]));
