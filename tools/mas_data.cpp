@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "common/model_output.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/data/contact_sheet.h"
@@ -85,13 +87,15 @@ void write(mas::Dataset& data, const std::string& path, mas::tool::Progress& pro
 
 // A folder with a part each, which is a data set with both parts in turn.
 void write_folder(const Options& o, mas::DataSpec spec, mas::tool::Progress& progress) {
-  if (spec.split != mas::Split::kAll) {
-    throw mas::UsageError("split", "doesn't go with a folder as output: it gets both parts");
+  if (spec.split != mas::Split::kAll && !spec.fraction) {
+    throw mas::UsageError("split",
+                          "doesn't go with a folder as output, which gets both parts; split=0.8 cuts a set in two");
   }
   std::vector<std::pair<std::string, std::unique_ptr<mas::Dataset>>> parts;
   for (const auto& [part, name] :
        {std::pair{mas::Split::kTrain, "train.h5"}, std::pair{mas::Split::kTest, "test.h5"}}) {
     spec.split = part;
+    if (std::filesystem::is_directory(o.output)) mas::tool::check_other_output(o.output + "/" + name);
     parts.emplace_back(o.output + "/" + name, mas::open_dataset(spec, o.common.open_options()));
   }
   std::filesystem::create_directories(o.output);
@@ -105,15 +109,25 @@ int run(const Options& o) {
       !ends_with(o.output, ".csv")) {
     throw mas::UsageError("--output", fmt::format("must end in .h5, .csv or / (a folder), got {}", o.output));
   }
-  if (!o.output.empty() && !folder) mas::check_output(o.output);
-  if (!o.sheet.empty()) mas::check_output(o.sheet);
+  if (!o.output.empty() && !folder) mas::tool::check_other_output(o.output);
+  if (!o.sheet.empty()) mas::tool::check_other_output(o.sheet);
+  if (o.sheet == "-" && isatty(STDOUT_FILENO)) {
+    throw mas::UsageError("standard output", "is a terminal, and PNG isn't text; use --sheet FILE.png or a pipe");
+  }
+  for (const auto& output : {o.output, o.sheet}) {
+    std::error_code none;
+    if (std::filesystem::equivalent(output, spec.source, none)) {
+      throw mas::Error(output, "is what is read; name another file");
+    }
+  }
   const auto data = mas::open_dataset(spec, o.common.open_options());
   mas::tool::Progress progress(o.common, "reading");
+  const std::string sheet = o.sheet.empty() ? "" : mas::contact_sheet(*data, o.columns);  // it may refuse the data
   if (folder)
     write_folder(o, spec, progress);
   else if (!o.output.empty())
     write(*data, o.output, progress);
-  if (!o.sheet.empty()) mas::write_output(o.sheet, mas::contact_sheet(*data, o.columns));
+  if (!o.sheet.empty()) mas::write_output(o.sheet, sheet);
   if (o.common.quiet && !o.json) return mas::tool::kDone;
   const auto description = mas::describe(*data, std::ref(progress));
   progress.clear();

@@ -20,7 +20,7 @@ every_reader() {  # MESSAGE FILE
   every_reader "folder: *directory*" folder
   every_reader "missing.h5: no such file*" missing.h5
   echo "not a model, just some text" >text.h5
-  every_reader "text.h5: not an HDF5 file*" text.h5
+  every_reader "text.h5: text, not an HDF5 file*" text.h5
   head -c 100000 /dev/zero >zero.h5
   every_reader "zero.h5: not an HDF5 file*" zero.h5
 }

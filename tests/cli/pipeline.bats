@@ -81,3 +81,32 @@ setup_file() { load helper; make_models; }
   fails 1 "mas-train: folder: is a directory, expected a file" mas-train --arch mlp:20 --data "$small" -o folder
   fails 1 "mas-train: no/m.h5: the folder no doesn't exist" mas-train --arch mlp:20 --data "$small" -o no/m.h5
 }
+
+@test "a file is replaced by its own kind only" {
+  mas-data -q "$small" -o data.h5
+  cp "$(models)/first.h5" m.h5
+  sha256sum data.h5 m.h5 >before
+  fails 1 "mas-train: data.h5: is there and isn't a model file; remove it first, or name another" \
+    mas-train --arch mlp:8 --data data.h5,split=0.8 -o data.h5
+  fails 1 "mas-train: data.h5: is there and isn't a model file*" mas-train --arch mlp:8 --data data.h5 --checkpoint data.h5 -o n.h5
+  fails 1 "mas-importance: data.h5: is there and isn't a model file*" mas-importance m.h5 -o data.h5
+  fails 1 "mas-eval: data.h5: is there and isn't a model file*" mas-eval m.h5 --record data.h5
+  fails 1 "mas-export: m.h5: is a model file; remove it first, or name another" mas-export m.h5 --format npz -o m.h5
+  fails 1 "mas-data: m.h5: is a model file*" mas-data "$small" -o m.h5
+  fails 1 "mas-data: m.h5: is a model file*" mas-data "$small" --sheet m.h5
+  fails 1 "mas-data: data.h5: is what is read; name another file" mas-data data.h5,limit=5 -o data.h5
+  sha256sum -c before
+  : >empty.h5
+  mas-importance -q m.h5 -o empty.h5
+}
+
+@test "a reader that has seen enough of a long report ends it quietly" {
+  mas-data glyphs,kinds=1000,samples=4000 2>err | head -n 1 >/dev/null
+  [ ! -s err ]
+}
+
+@test "text in place of a model is told from damage" {
+  mas-train --arch mlp:8 --data "$small" --epochs 1 -o m.h5 >report
+  fails 1 "mas-importance: standard input: text, not an HDF5 file; did the command before it write its model elsewhere, with -o?" \
+    mas-importance - <report
+}

@@ -2,10 +2,26 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/digest.h"
 
 namespace mas::tool {
+
+void check_model_output(const std::string& path) {
+  check_output(path);
+  std::error_code none;
+  if (path == "-" || !std::filesystem::is_regular_file(path, none) || std::filesystem::file_size(path, none) == 0)
+    return;
+  if (!is_model_file(path)) throw Error(path, "is there and isn't a model file; remove it first, or name another");
+}
+
+void check_other_output(const std::string& path) {
+  check_output(path);
+  if (path != "-" && is_model_file(path)) throw Error(path, "is a model file; remove it first, or name another");
+}
 
 void ModelOutput::add_option(CLI::App& app) {
   app.add_option("-o,--output", path_, "model file to write (standard output, unless that is a terminal)")
@@ -17,7 +33,7 @@ void ModelOutput::check() {
   if (path_ == "-" && isatty(STDOUT_FILENO)) {
     throw UsageError("standard output", "is a terminal, and a model isn't text; use -o FILE or a pipe");
   }
-  check_output(path_);
+  check_model_output(path_);
 }
 
 void ModelOutput::write(const ModelFile& model) const { write_model(model, path_); }

@@ -23,4 +23,9 @@ class ModelOutput {
   std::string path_;
 };
 
+/// check_output(), and a file that is there is replaced by its own kind only: a slip of the fingers that names a data
+/// set as -o, or a model as a picture, must not cost it. Throws Error.
+void check_model_output(const std::string& path);
+void check_other_output(const std::string& path);
+
 }  // namespace mas::tool

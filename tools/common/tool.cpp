@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <new>
+#include <system_error>
 
 #include "common/help.h"
 #include "common/suggest.h"
@@ -51,7 +52,7 @@ int fail(const CLI::App& app, const std::string& message, int status) {
   return status;
 }
 
-// fmt and stdio forget why a write failed before the last one; an empty write to a pipe without reader tells.
+// fmt and stdio forget why a write failed before the last one; poll() tells of a pipe without reader.
 bool broken_pipe() {
   pollfd out{STDOUT_FILENO, POLLOUT, 0};
   return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
@@ -150,6 +151,9 @@ int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const
     const std::string what = error.what_without_backtrace();
     if (what.find("allocate memory") != std::string::npos) return fail(app, "not enough memory", kFailed);
     return fail(app, error.what_without_backtrace(), kFailed);
+  } catch (const std::system_error& error) {  // a full buffer of stdio's, which fmt wrote to
+    if (error.code() == std::errc::broken_pipe) return kFailed;
+    return fail(app, "standard output: " + system_error_text(error.code().value()), kFailed);
   } catch (const std::exception& error) {
     return fail(app, error.what(), kFailed);
   }

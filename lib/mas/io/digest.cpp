@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <string_view>
 
 #include "mas/error.h"
@@ -68,6 +69,12 @@ std::string lower_start(std::string_view bytes) {
   if (bytes.size() > 9 && bytes[8] == '{' && little_endian(bytes, 0) <= bytes.size()) {
     throw Error(name, "a safetensors file, not an HDF5 file");
   }
+  const std::string_view head = std::string_view(bytes).substr(0, 512);
+  const bool printable =
+      std::all_of(head.begin(), head.end(), [](unsigned char c) { return c >= 32 || std::isspace(c); });
+  if (printable && !head.empty()) {
+    throw Error(name, "text, not an HDF5 file; did the command before it write its model elsewhere, with -o?");
+  }
   throw Error(name, "not an HDF5 file");
 }
 
@@ -84,6 +91,13 @@ size_t recorded_end(const std::string& bytes, size_t superblock) {
   if (block.size() < end_at + 8) return 0;
   const uint64_t base = little_endian(block, base_at), end = little_endian(block, end_at);
   return superblock + end - std::min(base, end);  // what adds or removes a user block leaves the addresses as they are
+}
+
+bool is_model_file(const std::string& path) {
+  std::string start(kUserBlock, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return starts_with(start, kBlockStart);
 }
 
 std::string user_block(const char* content, size_t size) {

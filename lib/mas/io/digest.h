@@ -11,6 +11,9 @@ constexpr size_t kUserBlock = 512;
 /// 512 bytes.
 std::string user_block(const char* content, size_t size);
 
+/// Whether a file begins with such a block; false too where there is none or it can't be read.
+bool is_model_file(const std::string& path);
+
 /// Where the HDF5 file whose superblock lies at `superblock` says that it ends; 0 where it doesn't say.
 size_t recorded_end(const std::string& bytes, size_t superblock);
 

@@ -60,5 +60,6 @@ TEST_CASE("likely mistakes are named") {
   CHECK(contains(fault("version https://git-lfs.github.com/spec/v1\n"), "x: a Git LFS pointer, not the file itself"));
   CHECK(contains(fault("\x1f\x8b\x08"), "x: compressed with gzip"));
   CHECK(contains(fault(std::string("\x02\0\0\0\0\0\0\0{}\0\0", 12)), "x: a safetensors file"));
-  CHECK(fault("hello") == "x: not an HDF5 file");
+  CHECK(fault("hello") == "x: text, not an HDF5 file; did the command before it write its model elsewhere, with -o?");
+  CHECK(fault("\x01hello") == "x: not an HDF5 file");
 }
