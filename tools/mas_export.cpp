@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
+
+#include "common/model_output.h"
 #include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
@@ -21,14 +24,12 @@ void add_options(CLI::App& app, Options& o) {
   for (const auto& entry : mas::export_formats()) formats.push_back(entry.first);
   app.add_option("MODEL", o.model, "model file (- for standard input)")->required();
   app.add_option("-o,--output", o.output, "file to write (standard output unless given)")->type_name("FILE");
-  auto* format =
-      app.add_option("--format", o.format, fmt::format("{}; without it, a table of layers", fmt::join(formats, ", ")))
-          ->check(CLI::IsMember(formats))
-          ->type_name("FORMAT");
+  app.add_option("--format", o.format, fmt::format("{} [as FILE ends, or a table of layers]", fmt::join(formats, ", ")))
+      ->check(CLI::IsMember(formats))
+      ->type_name("FORMAT");
   app.add_option("--what", o.what, "weights, importance or both (both where the model has importance)")
       ->check(CLI::IsMember({"weights", "importance", "both"}))
-      ->type_name("WHAT")
-      ->needs(format);
+      ->type_name("WHAT");
   mas::tool::add_common_options(app, o.common, false);
   app.footer(
       "Examples:\n"
@@ -68,21 +69,32 @@ std::string render_table(const mas::ModelFile& file) {
   }
   std::string text = table.render();
   const auto& importance = file.importance;
-  text += fmt::format("\n{} parameters, {} tasks learned", count, file.tasks.size());
+  text +=
+      fmt::format("\n{} parameters, {} task{} learned", count, file.tasks.size(), file.tasks.size() == 1 ? "" : "s");
   if (!importance.empty()) {
     text += fmt::format(
-        "; importance: method {}, estimator {}, combine {}, {} samples of the running task, {} tasks closed",
-        importance.method, importance.estimator, importance.combine, importance.count, importance.closed_tasks);
+        "; importance: method {}, estimator {}, combine {}, {} samples fed after task {}, {} before it closed",
+        importance.method, importance.estimator, importance.combine, importance.count, importance.tasks,
+        importance.closed_tasks);
   }
   return text + "\n";
 }
 
-int run(const Options& o) {
+// The format that the output's name ends with; empty: none.
+std::string format_of(const std::string& output) {
+  for (const auto& [name, writer] : mas::export_formats())
+    if (std::filesystem::path(output).extension() == "." + name) return name;
+  return "";
+}
+
+int run(Options& o) {
   const std::string output = o.output.empty() ? "-" : o.output;
+  if (o.format.empty()) o.format = format_of(output);
+  if (o.format.empty() && !o.what.empty()) throw mas::UsageError("--what", "needs --format");
   if (o.format == "npz" && output == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and npz isn't text; use -o FILE or a pipe");
   }
-  mas::check_output(output);
+  mas::tool::check_other_output(output);
   const mas::Model model(mas::read_model(o.model), o.model);
   mas::check_importance(model.file.importance, model.shared_parameters(), model.name());
   if (o.format.empty()) {
@@ -90,6 +102,7 @@ int run(const Options& o) {
     return mas::tool::kDone;
   }
   mas::ExportContent content;
+  content.both = o.what.empty() || o.what == "both";
   if (o.what != "importance") content.weights = all_weights(model.file);
   if (o.what != "weights") content.importance = mas::total_importance(model.file.importance);
   if (!o.what.empty() && o.what != "weights" && content.importance.empty()) {

@@ -41,3 +41,14 @@ P
     mas-export "$(models)/first.h5" --format csv --what importance
   fails 2 "mas-export: *--what*--format*" mas-export "$(models)/first.h5" --what weights
 }
+
+@test "the format is told by the file's ending" {
+  mas-export "$(models)/important.h5" -o o.npz
+  mas-export "$(models)/important.h5" --format npz -o want
+  cmp o.npz want
+  /usr/bin/python3 -c '
+import json, sys
+values = json.load(sys.stdin)["weights"]["fc1.weight"]["values"]
+assert all(len(repr(v)) < 16 for v in values[:50]), values[:50]' < <(mas-export "$(models)/first.h5" --format json)
+  fails 2 "mas-export: --what: needs --format" mas-export "$(models)/first.h5" --what weights
+}

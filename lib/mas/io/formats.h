@@ -10,6 +10,7 @@ namespace mas {
 struct ExportContent {
   NamedTensors weights;     ///< empty: not wanted
   NamedTensors importance;  ///< empty: not wanted
+  bool both = true;         ///< both kinds are wanted, though the model may have no importance
 };
 
 /// The bytes of a file.
@@ -22,7 +23,7 @@ const std::map<std::string, ExportFormat>& export_formats();
 std::string export_json(const ExportContent& content);
 /// A header and a line an element: name,index,weight,importance (index: flat, row by row; columns as wanted).
 std::string export_csv(const ExportContent& content);
-/// For numpy.load: an array each; with both kinds, under weights/NAME and importance/NAME.
+/// For numpy.load: an array each; where both kinds are wanted, under weights/NAME and importance/NAME.
 std::string export_npz(const ExportContent& content);
 
 }  // namespace mas

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "mas/io/formats.h"
+#include "mas/text.h"
 
 namespace mas {
 
@@ -15,8 +16,9 @@ std::string export_csv(const ExportContent& content) {
     const auto found = content.importance.find(name);
     at::Tensor omega;
     if (weights && found != content.importance.end()) omega = found->second.to(at::kDouble).contiguous();
+    const std::string field = csv_field(name);
     for (int64_t i = 0; i < flat.numel(); i++) {
-      fmt::format_to(out, "{},{},{:.9g}", name, i, flat.data_ptr<double>()[i]);
+      fmt::format_to(out, "{},{},{:.9g}", field, i, flat.data_ptr<double>()[i]);
       if (omega.defined())
         fmt::format_to(out, ",{:.9g}", omega.data_ptr<double>()[i]);
       else if (weights && importance)

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "mas/io/formats.h"
@@ -5,29 +8,34 @@
 namespace mas {
 namespace {
 
-nlohmann::json describe(const NamedTensors& tensors) {
-  auto object = nlohmann::json::object();
+// Each number as the shortest text that reads back to it: a float32 not with a double's digits.
+template <typename T>
+void append(std::string& text, const at::Tensor& flat) {
+  for (int64_t i = 0; i < flat.numel(); i++)
+    fmt::format_to(std::back_inserter(text), "{}{}", i ? "," : "", flat.data_ptr<T>()[i]);
+}
+
+std::string describe(const NamedTensors& tensors) {
+  std::string text;
   for (const auto& [name, tensor] : tensors) {
-    const auto flat = tensor.detach().to(at::kDouble).contiguous();
-    // A float32 as the shortest text that reads back to it, not with a double's digits.
-    auto values = nlohmann::json::array();
-    const double* data = flat.data_ptr<double>();
-    const bool single = tensor.scalar_type() == at::kFloat;
-    for (int64_t i = 0; i < flat.numel(); i++) {
-      values.push_back(single ? nlohmann::json(static_cast<float>(data[i])) : nlohmann::json(data[i]));
-    }
-    object[name] = {{"shape", tensor.sizes().vec()}, {"values", std::move(values)}};
+    text += fmt::format("{}{}:{{\"shape\":[{}],\"values\":[", text.empty() ? "" : ",", nlohmann::json(name).dump(),
+                        fmt::join(tensor.sizes(), ","));
+    if (tensor.scalar_type() == at::kFloat)
+      append<float>(text, tensor.detach().contiguous());
+    else
+      append<double>(text, tensor.detach().to(at::kDouble).contiguous());
+    text += "]}";
   }
-  return object;
+  return "{" + text + "}";
 }
 
 }  // namespace
 
 std::string export_json(const ExportContent& content) {
-  nlohmann::json object{{"schema", "mas-export/1"}};
-  if (!content.weights.empty()) object["weights"] = describe(content.weights);
-  if (!content.importance.empty()) object["importance"] = describe(content.importance);
-  return object.dump() + "\n";
+  std::string text = "{\"schema\":\"mas-export/1\"";
+  if (!content.weights.empty()) text += ",\"weights\":" + describe(content.weights);
+  if (!content.importance.empty()) text += ",\"importance\":" + describe(content.importance);
+  return text + "}\n";
 }
 
 }  // namespace mas

@@ -4,8 +4,7 @@
 namespace mas {
 
 std::string export_npz(const ExportContent& content) {
-  if (content.importance.empty()) return serialize_npz(content.weights);
-  if (content.weights.empty()) return serialize_npz(content.importance);
+  if (!content.both) return serialize_npz(content.weights.empty() ? content.importance : content.weights);
   NamedTensors all;
   for (const auto& [name, tensor] : content.weights) all["weights/" + name] = tensor;
   for (const auto& [name, tensor] : content.importance) all["importance/" + name] = tensor;
