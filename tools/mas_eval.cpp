@@ -1,11 +1,12 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include "common/model_output.h"
 #include "common/progress.h"
 #include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/evaluation/evaluate.h"
-#include "mas/io/atomic_file.h"
 #include "mas/training/checkpoint.h"
 
 namespace {
@@ -20,14 +21,17 @@ struct Options {
 
 void add_options(CLI::App& app, Options& o) {
   app.add_option("MODEL", o.models, "model files, in the order of learning (- for standard input)")->required();
-  app.add_option("--data", o.data, "labelled data for one column, in place of the recorded tasks' test data")
-      ->type_name("SPEC");
+  auto* data =
+      app.add_option("--data", o.data, "labelled data for one column, in place of the recorded tasks' test data")
+          ->type_name("SPEC");
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
   app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
       ->check(mas::tool::between(0, 1.0))
       ->type_name("P");
-  app.add_option("--record", o.record, "write the last model with this evaluation recorded to FILE")->type_name("FILE");
+  app.add_option("--record", o.record, "write the last model with this evaluation recorded to FILE")
+      ->type_name("FILE")
+      ->excludes(data);
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
@@ -71,7 +75,10 @@ void print_matrix(std::FILE* out, const mas::AccuracyMatrix& matrix, const mas::
 }
 
 int evaluate(const Options& o) {
-  if (!o.record.empty()) mas::check_output(o.record);
+  if (!o.record.empty()) mas::tool::check_model_output(o.record);
+  if (o.record == "-" && isatty(STDOUT_FILENO)) {
+    throw mas::UsageError("standard output", "is a terminal, and a model isn't text; use --record FILE or a pipe");
+  }
   auto models = mas::open_models(o.models);
   for (const auto& model : models)
     if (mas::has_state(model.file))

@@ -92,3 +92,17 @@ with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["ima
   fails 1 "mas-eval: o.h5: learned other where $(models)/first.h5 learned first: not the same sequence of tasks" \
     mas-eval "$(models)/first.h5" o.h5
 }
+
+@test "models out of order have a matrix, and a line says why no measures" {
+  mas-eval "$(models)/both.h5" "$(models)/first.h5" >report 2>err
+  ! grep -q "^ACC" report
+  grep -q "first.h5 has learned 1 of 2 tasks; the measures need models in the order of learning" err
+}
+
+@test "--data is the test part of a generator unless a part is named" {
+  want=$(mas-eval "$(models)/first.h5" --data "$small,classes=0-4,split=test" --csv)
+  [ "$(mas-eval "$(models)/first.h5" --data "$small,classes=0-4" --csv)" = "$want" ]
+  fails 1 "mas-eval: $small,classes=5-9: label 5 isn't among the classes of task first" \
+    mas-eval "$(models)/first.h5" --data "$small,classes=5-9"
+  fails 2 "mas-eval: --data*" mas-eval "$(models)/first.h5" --data "$small" --record x.h5
+}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
@@ -121,7 +122,10 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
   plain.limit.reset();
   plain.split = Split::kTrain;
   plain.labels.clear();
-  if (spec.labels == "first" || spec.labels == "last" || spec.labels == "none") plain.labels = spec.labels;
+  if (spec.labels == "first" || spec.labels == "last")
+    plain.labels = spec.labels;
+  else if (!spec.labels.empty())
+    plain.labels = "none";  // of a CSV file every column is a value then
   OpenOptions unlabelled = options;
   unlabelled.want_labels = false;
   const auto data = open_dataset(plain, unlabelled);
@@ -147,12 +151,17 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
   const double count = static_cast<double>(data->size() * plane);
   for (size_t c = 0; c < channels; ++c) {
     const double mean = sum[c] / count, variance = squares[c] / count - mean * mean;
+    if (!std::isfinite(variance)) throw Error(spec.source, "normalize=auto: holds a value that isn't finite");
     text += fmt::format("{}{:.9g}:{:.9g}", c ? ";" : "", mean, variance > 1e-12 ? std::sqrt(variance) : 1.0);
   }
   return text;
 }
 
 }  // namespace
+
+bool has_test_part(const DataSpec& spec, const OpenOptions& options) {
+  return find_generator(spec.source) || std::filesystem::is_directory(find_path(spec.source, options.directories));
+}
 
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options) {
   DataSpec resolved = spec;

@@ -35,6 +35,10 @@ struct OpenOptions {
   std::string scratch = "/tmp";          ///< folder for what is unpacked: nameless files, gone when the dataset is
 };
 
+/// Whether the source has a test part of its own: generators and folders do, single files don't. Throws Error where
+/// there is no such source.
+bool has_test_part(const DataSpec& spec, const OpenOptions& options);
+
 /// Opens what the spec names, with its transforms applied. Throws Error naming the file and the cause.
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options);
 

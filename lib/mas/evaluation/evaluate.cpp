@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
 
@@ -43,6 +45,12 @@ Row measure_untrained(const Model& last, const OpenOptions& options) {
   return measure_row(fresh, tasks, options, silent);
 }
 
+// The part that the spec names; where it names none, the test part if there is one. `spec` becomes what was opened.
+std::unique_ptr<Dataset> open_for_test(DataSpec& spec, const OpenOptions& options) {
+  if (spec.split == Split::kAll && has_test_part(spec, options)) spec.split = Split::kTest;
+  return open_dataset(spec, options);
+}
+
 // The rows that travel in the file, and the model's own measured anew; what can't be measured any more stays as
 // recorded.
 AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const EvaluationProgress& progress) {
@@ -62,13 +70,15 @@ AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const Eval
     try {
       row.push_back(test_accuracy(model, model.tasks()[j], options));
     } catch (const Error& error) {
-      if (!recorded[j]) throw;
       row.push_back(recorded[j]);
-      matrix.notes.push_back(
-          fmt::format("{}: as recorded, it can't be measured again: {}", model.tasks()[j].name, error.what()));
+      matrix.notes.push_back(fmt::format("{}: {}: {}", model.tasks()[j].name,
+                                         recorded[j] ? "as recorded, it can't be measured again" : "can't be measured",
+                                         error.what()));
     }
     counter.next();
   }
+  const bool nothing = std::none_of(row.begin(), row.end(), [](const auto& cell) { return cell.has_value(); });
+  if (nothing && !matrix.notes.empty()) throw Error(model.name() + ": " + matrix.notes.front());
   matrix.learned.push_back(learned);
   matrix.models.push_back("after " + model.tasks().back().name);
   matrix.accuracy.push_back(std::move(row));
@@ -112,6 +122,13 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
       matrix.accuracy.push_back(measure_row(model, longest->tasks(), options, counter));
     }
   }
+  const auto learned = static_cast<size_t>(matrix.learned.back());
+  if (learned != matrix.tasks.size()) {  // measure() gives none then
+    matrix.notes.push_back(
+        fmt::format("{} has learned {} of {} tasks; the measures need models in the order of learning, "
+                    "the last one with all tasks",
+                    matrix.models.back(), learned, matrix.tasks.size()));
+  }
   try {
     matrix.untrained = measure_untrained(*longest, options);
   } catch (const Error&) {
@@ -123,12 +140,14 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
                              const EvaluationProgress& progress) {
   AccuracyMatrix matrix;
-  matrix.tasks.push_back(spec);
-  const auto data = open_dataset(DataSpec::parse(spec), options);
+  auto chosen = DataSpec::parse(spec);
+  const auto data = open_for_test(chosen, options);
+  matrix.tasks.push_back(chosen.str());
   if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
   Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
+    model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());
     matrix.learned.push_back(1);
     matrix.accuracy.push_back({measure_accuracy(model, model.tasks().back(), *data).fraction()});

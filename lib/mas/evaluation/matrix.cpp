@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "mas/text.h"
+
 namespace mas {
 namespace {
 
@@ -64,8 +66,8 @@ Measures measure(const AccuracyMatrix& matrix) {
   if (matrix.accuracy.empty()) return measures;
   const size_t tasks = matrix.tasks.size();
   const auto& last = matrix.accuracy.back();
-  measures.acc = mean(last);
   if (matrix.learned.back() != static_cast<int64_t>(tasks)) return measures;  // not R[T]
+  measures.acc = mean(last);
   std::vector<Cell> kept, gained, forgotten;
   for (size_t j = 0; j < tasks; j++) {
     const auto learned = static_cast<int64_t>(j) + 1;
@@ -112,17 +114,11 @@ nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
 }
 
 std::string to_csv(const AccuracyMatrix& matrix) {
-  const auto quoted = [](const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string out = "\"";
-    for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return out + "\"";
-  };
   std::string csv = "model";
-  for (const auto& task : matrix.tasks) csv += "," + quoted(task);
+  for (const auto& task : matrix.tasks) csv += "," + csv_field(task);
   csv += '\n';
   for (size_t i = 0; i < matrix.models.size(); i++) {
-    csv += quoted(matrix.models[i]);
+    csv += csv_field(matrix.models[i]);
     for (const auto& cell : matrix.accuracy[i]) csv += cell ? fmt::format(",{:.6f}", *cell) : ",";
     csv += '\n';
   }

@@ -16,8 +16,7 @@ std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOption
 }
 
 std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
-  const auto head = model.head_parameters(task);
-  if (head.empty() || head.at("bias").size(0) < model.outputs(task)) return {};
+  if (!model.answers(task)) return {};
   const auto data = open_test_data(task, options);
   check_input(model, *data, task.data);
   return measure_accuracy(model, task, *data).fraction();
@@ -25,13 +24,18 @@ std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const 
 
 void record_result(ModelFile& file, int64_t learned, const std::string& task, double accuracy) {
   for (auto& row : file.results) {
-    if (row.is_object() && row.value("learned", int64_t{-1}) == learned) {
+    if (!row.is_object() || !row.contains("accuracy") || !row["accuracy"].is_object()) continue;
+    if (row.contains("learned") && row["learned"] == learned) {
       row["accuracy"][task] = accuracy;
       return;
     }
   }
   file.results.push_back({{"learned", learned}, {"accuracy", {{task, accuracy}}}});
-  const auto order = [](const nlohmann::json& row) { return row.is_object() ? row.value("learned", int64_t{0}) : 0; };
+  const auto order = [](const nlohmann::json& row) {
+    return row.is_object() && row.contains("learned") && row["learned"].is_number_integer()
+               ? row["learned"].get<int64_t>()
+               : 0;
+  };
   std::stable_sort(file.results.begin(), file.results.end(),
                    [&](const auto& a, const auto& b) { return order(a) < order(b); });
 }

@@ -127,6 +127,14 @@ std::vector<int64_t> Model::head_classes(const TaskRecord& task) const {
 
 int64_t Model::outputs(const TaskRecord& task) const { return static_cast<int64_t>(head_classes(task).size()); }
 
+bool Model::answers(const TaskRecord& task) const {
+  const auto head = head_parameters(task);
+  const auto classes = head_classes(task);
+  return !head.empty() && head.at("bias").size(0) >= outputs(task) &&
+         std::all_of(task.classes.begin(), task.classes.end(),
+                     [&](int64_t label) { return std::find(classes.begin(), classes.end(), label) != classes.end(); });
+}
+
 void Model::add_task(const TaskRecord& task) {
   for (const auto& known : tasks_) {
     if (known.name == task.name) {
@@ -211,7 +219,7 @@ at::Tensor Model::forward_all(const at::Tensor& x) const {
   return at::cat(all, 1);
 }
 
-at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task) const {
+at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data) const {
   const auto classes = head_classes(task);
   at::Tensor targets = at::empty_like(labels);
   const auto* from = labels.data_ptr<int64_t>();
@@ -219,7 +227,8 @@ at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task) cons
   for (int64_t i = 0; i < labels.numel(); i++) {
     const auto it = std::find(classes.begin(), classes.end(), from[i]);
     if (it == classes.end()) {
-      throw Error(task.data, fmt::format("label {} isn't among the classes of task {}", from[i], task.name));
+      throw Error(data.empty() ? task.data : data,
+                  fmt::format("label {} isn't among the classes of task {}", from[i], task.name));
     }
     to[i] = it - classes.begin();
   }

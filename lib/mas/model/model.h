@@ -55,8 +55,11 @@ class Model {
   /// Outputs of all tasks' heads side by side, [n, sum of outputs].
   at::Tensor forward_all(const at::Tensor& x) const;
   /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
-  at::Tensor targets(const at::Tensor& labels, const TaskRecord& task) const;
+  /// `data` names the data in the message; the task's own unless given.
+  at::Tensor targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data = "") const;
   int64_t outputs(const TaskRecord& task) const;
+  /// Whether there is an output for each class of the task, which may be another model's.
+  bool answers(const TaskRecord& task) const;
 
   /// Parameters that all tasks share (Ω is about these), and one task's own.
   NamedTensors shared_parameters() const;

@@ -56,6 +56,15 @@ TEST_CASE("each task is measured with its own head") {
   for (const auto& t : model.tasks()) CHECK(*test_accuracy(model, t, {}) == doctest::Approx(accuracy(model, t)));
 }
 
+TEST_CASE("in scenario class a model that didn't learn a task has no accuracy on it") {
+  Model first(make_architecture("mlp:8", {1, 28, 28}), 7);
+  first.add_task(task("early", "glyphs,samples=300,classes=0-2", {0, 1, 2}, Scenario::kClass));
+  auto both = two_tasks(Scenario::kClass);
+  CHECK(!test_accuracy(first, both.tasks()[1], {}));
+  CHECK(test_accuracy(first, both.tasks()[0], {}));
+  CHECK(*test_accuracy(both, both.tasks()[1], {}) >= 0);
+}
+
 TEST_CASE("results are kept a row for each number of tasks, in order, and replace their own") {
   ModelFile file;
   record_result(file, 2, "a", 0.5);
@@ -104,6 +113,12 @@ TEST_CASE("one model: recorded rows, its own measured anew, or quoted with a not
   REQUIRE(quoted.notes.size() == 1);
   CHECK(quoted.notes[0].find("late: as recorded, it can't be measured again: gone: not found") == 0);
   models[0].file.results = nlohmann::json::array();
+  const auto unknown = evaluate_tasks(models, {});
+  CHECK(!unknown.accuracy.back()[1]);
+  CHECK(!measure(unknown).acc);
+  CHECK(unknown.notes.at(0).find("late: can't be measured: gone: not found") == 0);
+  models[0].file.tasks[0]["data"] = "gone";
+  models[0] = Model(std::move(models[0].file), "m.h5");
   CHECK_THROWS_AS(evaluate_tasks(models, {}), Error);
 }
 
