@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "common/model_output.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/data/dataset.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
-#include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
 #include "mas/random.h"
 #include "mas/training/checkpoint.h"
@@ -21,6 +22,8 @@ struct Options {
   bool no_results = false;
   mas::TrainOptions train;
   std::vector<CLI::Option*> of_training;  // what a checkpoint brings itself
+  CLI::Option* task_option = nullptr;
+  std::string remark;  // for standard error once training begins, which an error would precede
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
 };
@@ -38,7 +41,7 @@ void add_options(CLI::App& app, Options& o) {
   auto& t = o.train;
   add("--arch", o.arch, "ARCH", "new network: mlp:H1,H2,... convnet, lenet or FILE.json");
   add("--data", o.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
-  add("--task", o.task, "NAME", "name of the task [task1, task2, ...]");
+  o.task_option = add("--task", o.task, "NAME", "name of the task [task1, task2, ...]");
   add("--scenario", o.scenario, "WHICH", "task, domain or class [task]");
   add("--epochs", t.epochs, "N", "passes over the data")->check(count)->capture_default_str();
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();
@@ -80,13 +83,15 @@ mas::Model open_model(Options& o, std::unique_ptr<mas::Dataset>& data) {
   const auto open = o.common.open_options();
   if (!o.resume.empty()) {
     mas::Model model(mas::read_model(o.resume), o.resume);
-    if (!mas::has_state(model.file)) throw mas::Error(o.resume, "isn't a checkpoint of mas-train");
+    if (!mas::has_state(model.file) || model.tasks().empty())
+      throw mas::Error(o.resume, "isn't a checkpoint of mas-train");
     o.train = mas::parse_train_options(model.tasks().back().options, o.resume);
     data = mas::open_dataset(mas::DataSpec::parse(model.tasks().back().data), open);
     return model;
   }
   check_text("--task", o.task);
   check_text("--data", o.data);
+  check_text("--arch", o.arch);
   const auto spec = mas::DataSpec::parse(o.data);
   o.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
@@ -105,12 +110,28 @@ mas::Model open_model(Options& o, std::unique_ptr<mas::Dataset>& data) {
   task.name = o.task.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.task;
   task.data = spec.str();
   task.classes = data->classes();
+  if (task.classes.size() == 1 && o.scenario != "class" && model.tasks().empty()) {
+    throw mas::Error(o.data,
+                     fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
+                                 "quote 'classes=0;1', or write 0-1",
+                                 task.classes[0]));
+  }
   task.seed = o.seed;
   if (!o.scenario.empty())
     task.scenario = mas::parse_scenario(o.scenario);
   else if (!model.tasks().empty())
     task.scenario = model.tasks().front().scenario;
+  if (!o.model.empty() && model.file.importance.empty() && o.lambda.value_or(0) > 0) {
+    throw mas::Error(o.model,
+                     "has no importance, so --lambda has nothing to weigh; compute it with mas-importance first");
+  }
   o.train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(1);
+  if (!o.model.empty() && o.lambda.value_or(1) > 0 && !model.tasks().empty() &&
+      (model.file.importance.sum.empty() ||
+       model.file.importance.tasks != static_cast<int64_t>(model.tasks().size()))) {
+    o.remark = fmt::format("{}: task {} has no importance, so nothing holds it still; see mas-importance", o.model,
+                           model.tasks().back().name);
+  }
   task.options = mas::to_json(o.train);
   model.add_task(task);
   return model;
@@ -130,10 +151,13 @@ void record_results(mas::Model& model, const Options& o) {
 void check_usage(const Options& o) {
   if (o.checkpoint == "-") throw mas::UsageError("--checkpoint", "needs a file");
   if (o.model.empty() + o.arch.empty() + o.resume.empty() != 2) {
-    throw mas::UsageError("MODEL", "give one of: a model file, --arch for a new network, --resume for a checkpoint");
+    throw mas::UsageError("MODEL", fmt::format("give one of: a model file{}, --arch for a new network, --resume for a "
+                                               "checkpoint",
+                                               o.model.empty() ? "" : " (" + o.model + ")"));
   }
   if (o.resume.empty() && o.data.empty())
     throw mas::UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
+  if (o.task_option->count() > 0 && o.task.empty()) throw mas::UsageError("--task", "the name is empty");
   for (const auto* option : o.of_training) {
     if (!o.resume.empty() && option->count() > 0) {
       throw mas::UsageError(option->get_name(), "doesn't go with --resume: the checkpoint brings its own");
@@ -144,13 +168,17 @@ void check_usage(const Options& o) {
 int train(Options& o) {
   check_usage(o);
   o.output.check();
-  if (!o.checkpoint.empty()) mas::check_output(o.checkpoint);
+  if (o.checkpoint.empty() && o.resume != "-") o.checkpoint = o.resume;  // what is interrupted again goes on from there
+  if (!o.checkpoint.empty()) mas::tool::check_model_output(o.checkpoint);
   std::unique_ptr<mas::Dataset> data;
   auto model = open_model(o, data);
   if (!o.no_results && o.resume.empty()) mas::record_transfer(model, o.common.open_options());
   mas::tool::Progress progress(o.common, "training " + model.tasks().back().name);
   mas::TrainCallbacks callbacks;
-  callbacks.progress = std::ref(progress);
+  callbacks.progress = [&](int64_t done, int64_t total) {
+    if (!o.remark.empty() && !o.common.quiet) fmt::print(stderr, "mas-train: {}\n", std::exchange(o.remark, ""));
+    progress(done, total);
+  };
   callbacks.epoch = [&](const mas::EpochReport& r) {
     if (o.common.quiet) return;
     progress.clear();

@@ -81,7 +81,7 @@ J
   echo '{"layers": [{"type": "relu"}, {"type": "conv3d"}]}' >bad.json
   fails 1 'mas-train: bad.json: layer 2: unknown type "conv3d" (known: *' mas-train --arch bad.json --data "$small" -o n.h5
   echo '{"layers": [' >bad.json
-  fails 1 "mas-train: bad.json: not valid JSON" mas-train --arch bad.json --data "$small" -o n.h5
+  fails 1 "mas-train: bad.json: not valid JSON: line 2, column 1: *" mas-train --arch bad.json --data "$small" -o n.h5
 }
 
 @test "input that can't be used is refused before any work" {
@@ -97,4 +97,31 @@ J
   fails 2 "mas-train: --scenario: must be task, domain or class, got tsk" mas-train --arch mlp:8 --data "$small" --scenario tsk -o m.h5
   fails 2 "mas-train: --optimizer: must be sgd or adam, got adma" mas-train --arch mlp:8 --data "$small" --optimizer adma -o m.h5
   [ ! -e m.h5 ]
+}
+
+@test "a network whose tasks nothing protects says so" {
+  mas-train -q "$(models)/first.h5" --data "$small,classes=5-9" --epochs 1 -o n.h5 2>err
+  [ ! -s err ]
+  mas-train "$(models)/first.h5" --data "$small,classes=5-9" --epochs 1 -o n.h5 2>err >/dev/null
+  [ "$(cat err)" = "mas-train: $(models)/first.h5: task first has no importance, so nothing holds it still; see mas-importance" ]
+  mas-train "$(models)/first.h5" --data "$small,classes=5-9" --lambda 0 --epochs 1 -o n.h5 2>err >/dev/null
+  [ ! -s err ]
+  mas-train "$(models)/important.h5" --data "$small,classes=5-9" --epochs 1 -o n.h5 2>err >/dev/null
+  [ ! -s err ]
+  mas-train "$(models)/both.h5" --data "$small,classes=0-4" --epochs 1 -o n.h5 2>err >/dev/null
+  [[ $(cat err) == *"task second has no importance"* ]]
+  fails 1 "mas-train: $(models)/first.h5: has no importance, so --lambda has nothing to weigh*" \
+    mas-train "$(models)/first.h5" --data "$small,classes=5-9" --lambda 5 -o x.h5
+}
+
+@test "slips in a command line are told from what was meant" {
+  fails 1 "mas-train: $small,classes=0: has one class, 0, and nothing to tell it from*quote 'classes=0;1'*" \
+    mas-train --arch mlp:8 --data "$small,classes=0" -o x.h5
+  fails 2 "mas-train: data spec '$small,classes=0,1': classes are listed as 0-4, or with ; between them and quoted: 'classes=0;1'" \
+    mas-train --arch mlp:8 --data "$small,classes=0,1" -o x.h5
+  fails 2 "mas-train: MODEL: give one of: a model file (classes=0-4), --arch *" mas-train --arch mlp:8 --data glyphs classes=0-4 -o x.h5
+  fails 2 "mas-train: --task: the name is empty" mas-train --arch mlp:8 --data "$small" --task "" -o x.h5
+  fails 1 "mas-train: minst: not found; did you mean mnist?" mas-train --arch mlp:8 --data minst -o x.h5
+  printf '{"layers": [\n{"type": "relu",}]}' >net.json
+  fails 1 "mas-train: net.json: not valid JSON: line 2, column *" mas-train --arch net.json --data "$small" -o x.h5
 }

@@ -70,9 +70,17 @@ json read_description(const std::string& path) {
   // Descriptions are a few levels deep; reading or printing thousands of them would use up the stack.
   bool deep = false;
   const auto shallow = [&](int depth, json::parse_event_t, json&) { return !(deep = deep || depth > 16); };
-  json description = json::parse(in, shallow, /*allow_exceptions=*/false);
+  json description;
+  try {
+    description = json::parse(in, shallow);
+  } catch (const json::exception& error) {
+    const std::string text = error.what();  // "[json.exception.parse_error.101] parse error at line 2, column 5: ..."
+    const size_t line = text.find("line "), end = text.find("] ");
+    throw Error(path, "not valid JSON: " + text.substr(line != std::string::npos  ? line
+                                                       : end != std::string::npos ? end + 2
+                                                                                  : 0));
+  }
   if (deep) throw Error(path, "no architecture: nested too deeply");
-  if (description.is_discarded()) throw Error(path, "not valid JSON");
   if (description.is_object() && description.contains("name") && !description["name"].is_string()) {
     throw Error(path, "\"name\" must be a string");
   }

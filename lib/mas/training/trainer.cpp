@@ -63,6 +63,18 @@ void check_finite(const NamedTensors& parameters, int64_t epoch, const std::stri
   }
 }
 
+// Also of a checkpoint's, which somebody may have edited.
+void check(const TrainOptions& o) {
+  const auto require = [](bool sound, const char* what) {
+    if (!sound) throw Error("training options", what);
+  };
+  require(o.epochs > 0 && o.batch_size > 0, "epochs and batch must be positive");
+  require(o.validation >= 0 && o.validation < 1, "validation must be a share from 0 to below 1");
+  require(o.patience >= 0 && (o.patience == 0 || o.validation > 0), "patience needs a share of samples for validation");
+  require(std::isfinite(o.lambda) && o.lambda >= 0, "lambda must be a number from 0");
+  require(std::isfinite(o.optimizer.lr) && o.optimizer.lr > 0, "lr must be a positive number");
+}
+
 class Run {
  public:
   Run(Model& model, Dataset& data, const TrainOptions& options, const TrainCallbacks& callbacks)
@@ -245,6 +257,7 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
 
 void train(Model& model, Dataset& data, const TrainOptions& options, const std::string& checkpoint,
            const TrainCallbacks& callbacks) {
+  check(options);
   if (model.tasks().empty()) throw Error(model.name(), "has no task to train");
   check_input(model, data, model.tasks().back().data);
   check_importance(model.file.importance, model.shared_parameters(), model.name());
