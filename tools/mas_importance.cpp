@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <set>
+
 #include "common/model_output.h"
 #include "common/progress.h"
 #include "common/tool.h"
@@ -71,14 +73,19 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
   }
   if (o.common.quiet) return;
   if (!report.verbose_hint.empty() && !o.verbose) fmt::print(out, "{}\n", report.verbose_hint);
-  fmt::print(out, "{} samples fed in {:.1f} s; {} in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.fed,
-             report.seconds, report.count, report.mean, report.largest, report.largest_parameter);
+  if (report.fed > 0) fmt::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
+  fmt::print(out, "{} samples in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.count, report.mean,
+             report.largest, report.largest_parameter);
 }
 
 int importance(Options& o) {
   for (const auto* option : o.of_feeding) {
     if (o.merge.empty() || !o.data.empty() || option->count() == 0) continue;
     throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
+  }
+  std::set<std::string> named{o.model};
+  for (const auto& file : o.merge) {
+    if (!named.insert(file).second) throw mas::UsageError("--merge", file + " is given twice, and would count twice");
   }
   o.output.check();
   mas::Model model(mas::read_model(o.model), o.model);

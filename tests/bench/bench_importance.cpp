@@ -1,6 +1,6 @@
 // What exact importance costs, next to a plain pass (batched forward + loss + backward, all weight gradients) over the
-// same batch. Everything runs in turn in one process, thousands of samples at a time, because products and sums in double
-// are put off over many batches; quoted are medians, and ratios of medians, for one batch.
+// same batch. Everything runs in turn in one process, thousands of samples at a time, because products and sums in
+// double are put off over many batches; quoted are medians, and ratios of medians, for one batch.
 //   OMP_WAIT_POLICY=passive bench_importance --threads 2 [--allocator] [--json FILE]
 #include <hwy/targets.h>
 #include <malloc.h>
@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
   if (options.allocator) {
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
-    mallopt(M_TOP_PAD, 256 << 20);
+    mallopt(M_TOP_PAD, 64 << 20);
   }
   at::set_num_threads(options.threads);
   torch::manual_seed(1711);

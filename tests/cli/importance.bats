@@ -32,13 +32,16 @@ same() {
   same "$(models)/important.h5" merged.h5
   fails 1 "mas-importance: $(models)/both.h5: * differs from $(models)/first.h5: not the same model" \
     mas-importance "$(models)/first.h5" --merge "$(models)/both.h5" -o x.h5
-  fails 1 "mas-importance: $(models)/first.h5: has no importance of the running task to merge" \
-    mas-importance "$(models)/first.h5" --merge "$(models)/first.h5" -o x.h5
+  cp "$(models)/first.h5" same.h5
+  fails 1 "mas-importance: ./same.h5: has no importance of the running task to merge" \
+    mas-importance "$(models)/first.h5" --merge ./same.h5 -o x.h5
+  fails 2 "mas-importance: --merge: s1.h5 is given twice, and would count twice" \
+    mas-importance "$(models)/first.h5" --merge s1.h5 s2.h5 s1.h5 -o x.h5
 }
 
 @test "a new task closes the one before, and reset forgets the running one" {
   mas-importance -q "$(models)/both.h5" -o two.h5
-  mas-export two.h5 | grep -q "1 tasks closed"
+  mas-export two.h5 | grep -q "samples fed after task 2, 1 before it closed"
   mas-importance -q two.h5 --reset -o again.h5
   cmp two.h5 again.h5
   mas-importance -q "$(models)/both.h5" --reset -o fresh.h5

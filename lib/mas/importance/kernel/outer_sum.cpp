@@ -101,7 +101,7 @@ void OuterSum::run(int64_t samples, const Source& x, const int64_t* offset, cons
 void OuterSum::add(int64_t samples, const Source& x, const std::vector<int64_t>& offset, const Delta& delta,
                    const Positions& positions, float* delta_sums) {
   const int64_t length = positions.count(), sample = groups_ * width_ * length;
-  if (!samples || !length || !k_) return;
+  if (!samples || !length || !k_ || !columns_) return;
   const int64_t chunk = std::clamp<int64_t>(kPackedMost / sample, 1, samples),
                 blocks = groups_ * int64_t(panels_.size());
   float* packed = scratch(chunk * sample);
