@@ -11,7 +11,12 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$root/build/bin:$PATH
 data=mnist seeds="1 2 3" scenario=task lambda=0.2 step=gradient epochs=4 arch=mlp:400,400 finetune=yes
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) usage; exit 0 ;;
+  esac
+  [ $# -gt 1 ] || { usage >&2; exit 2; }
   case $1 in
     --data) data=$2 ;;
     --seeds) seeds=$2 ;;
@@ -21,10 +26,11 @@ while [ $# -gt 0 ]; do
     --epochs) epochs=$2 ;;
     --arch) arch=$2 ;;
     --lambda0) finetune=$2 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) usage >&2; exit 2 ;;
   esac
   shift 2
 done
+mas-data -q "$data,split=test"  # not there? Say so once, before any work.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
