@@ -369,3 +369,18 @@ TEST_CASE("a fault in the file names the file and a program's own arch too deep 
   CHECK(
       contains(refusal([](hid_t file) { attribute(file, "arch", "{oops"); }), "x.h5: attribute arch: not valid JSON"));
 }
+
+TEST_CASE("a damaged file with a right digest is an Error or a model, and nothing worse") {
+  mas::ModelFile model;
+  model.arch = {{"name", "x"}};
+  model.weights["w"] = at::ones({2, 3});
+  const std::string sound = mas::serialize_model(model);
+  int refused = 0;
+  for (size_t at = mas::kUserBlock + 8; at < sound.size() && at < mas::kUserBlock + 2048; at += 41) {
+    std::string content = sound.substr(mas::kUserBlock);
+    content[at - mas::kUserBlock] = static_cast<char>(content[at - mas::kUserBlock] ^ 0xff);
+    const std::string forged = mas::user_block(content.data(), content.size()) + content;
+    refused += !mas::test::error_of([&] { mas::parse_model(forged, "m.h5"); }).empty();
+  }
+  CHECK(refused > 10);
+}
