@@ -95,7 +95,7 @@ with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["ima
 
 @test "models out of order have a matrix, and a line says why no measures" {
   mas-eval "$(models)/both.h5" "$(models)/first.h5" >report 2>err
-  ! grep -q "^ACC" report
+  run -1 grep "^ACC" report
   grep -q "first.h5 has learned 1 of 2 tasks; the measures need models in the order of learning" err
 }
 

@@ -23,12 +23,10 @@ judge() {  # ARCH TRAINING-DATA IMAGES
 
 @test "an MLP's importance on 2,000 MNIST images equals the oracle's for every batch size" {
   need_shared
-  export MAS_DATA=$shared/datasets
-  judge mlp:400,400 mnist mnist,limit=2000
+  MAS_DATA=$shared/datasets judge mlp:400,400 mnist mnist,limit=2000
 }
 
 @test "a convnet's importance on 2,000 MNIST images equals the oracle's for every batch size" {
   need_shared
-  export MAS_DATA=$shared/datasets
-  judge convnet mnist,limit=5000 mnist,limit=2000
+  MAS_DATA=$shared/datasets judge convnet mnist,limit=5000 mnist,limit=2000
 }

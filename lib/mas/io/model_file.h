@@ -47,7 +47,8 @@ constexpr int kModelFormatMinor = 0;
 
 /// Reads a model file; "-" is standard input. Throws Error naming the file for anything that is not a sound model file:
 /// the digest is checked before HDF5 sees a byte, and a child process reads it first under limits of time and memory,
-/// because a digest can be forged, or be missing. NaN or infinity in weights, buffers, heads or Ω is an error that names the tensor.
+/// because a digest can be forged, or be missing. NaN or infinity in weights, buffers, heads or Ω is an error that
+/// names the tensor.
 ModelFile read_model(const std::string& path);
 
 /// Writes a model file, byte-identical for equal content; "-" is standard output. A file is written beside its target,
