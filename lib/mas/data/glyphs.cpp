@@ -25,7 +25,8 @@ constexpr int kSide = 28;
 constexpr int kStrokes = 3;
 constexpr int kPieces = 6;  // straight pieces of a stroke
 constexpr int64_t kDefaultSamples = 12000;
-constexpr int64_t kTestShare = 6;  // the test part has a sixth as many
+constexpr int64_t kTestShare = 6;          // the test part has a sixth as many
+constexpr int64_t kMostSamples = 1 << 24;  // labels lie in memory
 constexpr int64_t kDefaultKinds = 10;
 constexpr double kDefaultDifficulty = 0.5;
 
@@ -131,8 +132,9 @@ void set(Options& options, const std::string& key, const std::string& value) {
     if (!parse_number(value, options.difficulty) || options.difficulty < 0 || options.difficulty > 1)
       throw UsageError(key + "=" + value, "must be a number from 0 to 1");
   } else if (key == "samples") {
-    if (!parse_whole(value, kTestShare, INT32_MAX, options.samples))
-      throw UsageError(key + "=" + value, fmt::format("must be a whole number from {} to {}", kTestShare, INT32_MAX));
+    if (!parse_whole(value, kTestShare, kMostSamples, options.samples))
+      throw UsageError(key + "=" + value,
+                       fmt::format("must be a whole number from {} to {}", kTestShare, kMostSamples));
   } else if (!parse_whole(value, 2, 1000, options.kinds)) {
     throw UsageError(key + "=" + value, "must be a whole number from 2 to 1000");
   }
