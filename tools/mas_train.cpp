@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "common/model_output.h"
@@ -168,7 +169,15 @@ void check_usage(const Options& o) {
 int train(Options& o) {
   check_usage(o);
   o.output.check();
-  if (o.checkpoint.empty() && o.resume != "-") o.checkpoint = o.resume;  // what is interrupted again goes on from there
+  std::error_code none;
+  if (o.checkpoint.empty() && std::filesystem::is_regular_file(o.resume, none)) {
+    try {
+      mas::tool::check_model_output(o.resume);
+      o.checkpoint = o.resume;  // what is interrupted again goes on from there
+    } catch (const mas::Error&) {
+      // A checkpoint that can only be read is resumed all the same.
+    }
+  }
   if (!o.checkpoint.empty()) mas::tool::check_model_output(o.checkpoint);
   std::unique_ptr<mas::Dataset> data;
   auto model = open_model(o, data);
