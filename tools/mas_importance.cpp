@@ -7,7 +7,6 @@
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/importance/run.h"
-#include "mas/training/checkpoint.h"
 
 namespace {
 
@@ -89,9 +88,6 @@ int importance(Options& o) {
   }
   o.output.check();
   mas::Model model(mas::read_model(o.model), o.model);
-  if (mas::has_state(model.file)) {
-    throw mas::Error(o.model, "is a checkpoint; end its training with mas-train --resume first");
-  }
   mas::tool::Progress progress(o.common, "importance");
   o.importance.data = o.data;
   o.importance.open = o.common.open_options();

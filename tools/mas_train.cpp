@@ -166,19 +166,25 @@ void check_usage(const Options& o) {
   }
 }
 
+// A checkpoint that came through a pipe, or can only be read, is resumed all the same.
+bool can_be_rewritten(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return false;
+  try {
+    mas::tool::check_model_output(path);
+    return true;
+  } catch (const mas::Error&) {
+    return false;
+  }
+}
+
 int train(Options& o) {
   check_usage(o);
   o.output.check();
-  std::error_code none;
-  if (o.checkpoint.empty() && std::filesystem::is_regular_file(o.resume, none)) {
-    try {
-      mas::tool::check_model_output(o.resume);
-      o.checkpoint = o.resume;  // what is interrupted again goes on from there
-    } catch (const mas::Error&) {
-      // A checkpoint that can only be read is resumed all the same.
-    }
-  }
-  if (!o.checkpoint.empty()) mas::tool::check_model_output(o.checkpoint);
+  if (!o.checkpoint.empty())
+    mas::tool::check_model_output(o.checkpoint);
+  else if (can_be_rewritten(o.resume))
+    o.checkpoint = o.resume;  // what is interrupted again goes on from there
   std::unique_ptr<mas::Dataset> data;
   auto model = open_model(o, data);
   if (!o.no_results && o.resume.empty()) mas::record_transfer(model, o.common.open_options());

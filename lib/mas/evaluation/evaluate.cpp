@@ -78,7 +78,7 @@ AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const Eval
     counter.next();
   }
   const bool nothing = std::none_of(row.begin(), row.end(), [](const auto& cell) { return cell.has_value(); });
-  if (nothing && !matrix.notes.empty()) throw Error(model.name() + ": " + matrix.notes.front());
+  if (nothing && !matrix.notes.empty()) throw Error(model.name(), matrix.notes.front());
   matrix.learned.push_back(learned);
   matrix.models.push_back("after " + model.tasks().back().name);
   matrix.accuracy.push_back(std::move(row));

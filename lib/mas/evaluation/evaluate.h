@@ -15,13 +15,14 @@ using EvaluationProgress = std::function<void(int64_t done, int64_t total)>;
 /// Reads models that learned the same sequence of tasks, in the order given. Throws Error naming the file.
 std::vector<Model> open_models(const std::vector<std::string>& paths);
 
-/// Measures each model on the test data of each task of the last one. With a single model the rows that travel in its
-/// file come first, and its own row is measured anew, or taken as recorded, with a note, where a task's data can't be
-/// had. Throws Error where they can't and nothing is recorded.
+/// Measures each model on the test data of each task of the one that learned most. With a single model the rows that
+/// travel in its file come first, and its own row is measured anew, or taken as recorded, or left empty, with a note,
+/// where a task's data can't be had. Throws Error where that leaves no accuracy of it at all.
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
                               const EvaluationProgress& progress = {});
 
-/// One column: each model's running task on the data that `spec` names, which need labels.
+/// One column: each model's running task on the data that `spec` names, which need labels; on their test part where
+/// they have one and the spec names none.
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
                              const EvaluationProgress& progress = {});
 

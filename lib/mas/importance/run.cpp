@@ -108,7 +108,7 @@ ImportanceReport summarise(const ImportanceRecord& record) {
 
 void check_tasks(const Model& model) {
   if (!model.file.progress.is_null()) {
-    throw Error(model.name(), "is a checkpoint of a training that goes on; finish it with mas-train --resume");
+    throw Error(model.name(), "is a checkpoint; end its training with mas-train --resume first");
   }
   if (model.tasks().empty()) throw Error(model.name(), "has learned no task, so it has no outputs; train it first");
 }
