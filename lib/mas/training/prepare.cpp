@@ -1,0 +1,110 @@
+#include "mas/training/prepare.h"
+
+#include <fmt/format.h>
+
+#include "mas/error.h"
+#include "mas/model/architecture.h"
+#include "mas/training/checkpoint.h"
+
+namespace mas {
+namespace {
+
+// The model file holds JSON: what can't stand in it is refused before the training, not after.
+void check_text(const char* option, const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError(option, "isn't UTF-8 text");
+  }
+}
+
+// What is wrong whatever the data and the model are.
+void check(const TaskOptions& o) {
+  check_text("--task", o.name);
+  check_text("--data", o.data);
+  check_text("--arch", o.arch);
+  parse_schedule(o.train.schedule);
+  if (o.train.patience > 0 && o.train.validation == 0) {
+    throw UsageError("--patience", "needs samples to judge by; add --validation 0.1, say");
+  }
+  if (!o.scenario.empty()) parse_scenario(o.scenario);
+}
+
+std::unique_ptr<Dataset> open_labelled(const TaskOptions& o) {
+  auto data = open_dataset(DataSpec::parse(o.data), o.open);
+  if (!data->has_labels()) throw Error(o.data, "has no labels to learn from");
+  return data;
+}
+
+// A network that has learned nothing: where other architectures, and weights from elsewhere, come in.
+Model new_model(const TaskOptions& o, const Shape& input) { return {make_architecture(o.arch, input), o.seed}; }
+
+// The network that earlier tasks left.
+Model learned_model(const TaskOptions& o) {
+  Model model(read_model(o.model), o.model);
+  if (has_state(model.file)) throw Error(o.model, "is a checkpoint; go on from it with --resume");
+  if (model.file.importance.empty() && o.lambda.value_or(0) > 0) {
+    throw Error(o.model, "has no importance, so --lambda has nothing to weigh; compute it with mas-importance first");
+  }
+  return model;
+}
+
+TaskRecord make_record(const TaskOptions& o, const Model& model, const Dataset& data) {
+  TaskRecord task;
+  task.name = o.name.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.name;
+  task.data = DataSpec::parse(o.data).str();
+  task.classes = data.classes();
+  task.seed = o.seed;
+  if (!o.scenario.empty())
+    task.scenario = parse_scenario(o.scenario);
+  else if (!model.tasks().empty())
+    task.scenario = model.tasks().front().scenario;
+  if (task.classes.size() == 1 && o.scenario != "class" && model.tasks().empty()) {
+    throw Error(o.data, fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
+                                    "quote 'classes=0;1', or write 0-1",
+                                    task.classes[0]));
+  }
+  return task;
+}
+
+TrainOptions train_options(const TaskOptions& o, const Model& model) {
+  TrainOptions train = o.train;
+  train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
+  train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(1);
+  return train;
+}
+
+// The last task learned is unprotected where no sample of it was fed, unless that is asked for.
+void remark_unprotected(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
+  if (model.tasks().empty() || o.lambda.value_or(1) == 0) return;
+  const auto& importance = model.file.importance;
+  if (!importance.sum.empty() && importance.tasks == static_cast<int64_t>(model.tasks().size())) return;
+  remarks.push_back(fmt::format("{}: task {} has no importance, so nothing holds it still; see mas-importance",
+                                model.name(), model.tasks().back().name));
+}
+
+Training resume(const TaskOptions& o) {
+  Model model(read_model(o.resume), o.resume);
+  if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
+  const auto train = parse_train_options(model.tasks().back().options, o.resume);
+  auto data = open_dataset(DataSpec::parse(model.tasks().back().data), o.open);
+  return {std::move(model), std::move(data), train, {}};
+}
+
+}  // namespace
+
+Training prepare_training(const TaskOptions& o) {
+  if (!o.resume.empty()) return resume(o);
+  check(o);
+  auto data = open_labelled(o);
+  Model model = o.arch.empty() ? learned_model(o) : new_model(o, data->sample_shape());
+  std::vector<std::string> remarks;
+  remark_unprotected(o, model, remarks);
+  TaskRecord task = make_record(o, model, *data);
+  const auto train = train_options(o, model);
+  task.options = to_json(train);
+  model.add_task(task);
+  return {std::move(model), std::move(data), train, std::move(remarks)};
+}
+
+}  // namespace mas

@@ -1,0 +1,100 @@
+#include "mas/training/prepare.h"
+
+#include "mas/error.h"
+#include "mas/training/checkpoint.h"
+#include "unit/doctest_torch.h"
+#include "unit/io/scratch.h"
+
+using namespace mas;
+using mas::test::Scratch;
+
+namespace {
+
+TaskOptions first_task() {
+  TaskOptions options;
+  options.arch = "mlp:4";
+  options.data = "glyphs,samples=40,classes=0-1";
+  return options;
+}
+
+TaskOptions next_task(const std::string& model) {
+  TaskOptions options;
+  options.model = model;
+  options.data = "glyphs,samples=40,classes=2-3";
+  return options;
+}
+
+// A model of one task, with an importance where asked for.
+void write_first(const std::string& path, bool importance) {
+  auto training = prepare_training(first_task());
+  auto& record = training.model.file.importance;
+  for (const auto& [name, value] : training.model.shared_parameters()) {
+    if (importance) record.sum[name] = at::ones(value.sizes(), at::kDouble);
+  }
+  if (importance) record.count = record.tasks = 1;
+  record.method = importance ? "mas" : "";
+  record.estimator = "per-sample";
+  record.combine = "sum";
+  write_model(training.model.file, path);
+}
+
+}  // namespace
+
+TEST_CASE("a first task gets a network that fits its data, and a record with the defaults") {
+  auto options = first_task();
+  options.seed = 5;
+  const auto training = prepare_training(options);
+  CHECK(training.model.network().input() == std::vector<int64_t>{1, 28, 28});
+  REQUIRE(training.model.tasks().size() == 1);
+  const auto& task = training.model.tasks().back();
+  CHECK(task.name == "task1");
+  CHECK(task.data == "glyphs,classes=0-1,samples=40");
+  CHECK(task.classes == std::vector<int64_t>{0, 1});
+  CHECK(task.scenario == Scenario::kTask);
+  CHECK(task.seed == 5);
+  CHECK(training.options.optimizer.lr == 1e-3);
+  CHECK(training.options.lambda == 0);
+  CHECK(task.options == to_json(training.options));
+  CHECK(training.remarks.empty());
+  options.train.optimizer.kind = OptimizerOptions::Kind::kSgd;
+  CHECK(prepare_training(options).options.optimizer.lr == 1e-2);
+}
+
+TEST_CASE("a later task is weighed by the importance that the model has, or said to be unprotected") {
+  const Scratch folder;
+  write_first(folder / "bare.h5", false);
+  write_first(folder / "important.h5", true);
+  const auto bare = prepare_training(next_task(folder / "bare.h5"));
+  CHECK(bare.options.lambda == 0);
+  REQUIRE(bare.remarks.size() == 1);
+  CHECK(test::contains(bare.remarks[0], "task task1 has no importance"));
+  const auto important = prepare_training(next_task(folder / "important.h5"));
+  CHECK(important.options.lambda == 1);
+  CHECK(important.remarks.empty());
+  CHECK(important.model.tasks().back().name == "task2");
+  auto options = next_task(folder / "bare.h5");
+  options.lambda = 3;
+  CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "--lambda has nothing to weigh"));
+}
+
+TEST_CASE("a checkpoint brings its task, its data and its options") {
+  const Scratch folder;
+  auto options = first_task();
+  options.train.epochs = 7;
+  auto begun = prepare_training(options);
+  const std::string checkpoint = folder / "ck.h5";
+  struct Interrupted {};
+  TrainCallbacks callbacks;
+  callbacks.epoch = [](const EpochReport& report) {
+    if (report.epoch == 2) throw Interrupted{};
+  };
+  CHECK_THROWS_AS(train(begun.model, *begun.data, begun.options, checkpoint, callbacks), Interrupted);
+  TaskOptions again;
+  again.resume = checkpoint;
+  const auto resumed = prepare_training(again);
+  CHECK(resumed.options.epochs == 7);
+  CHECK(resumed.data->size() == begun.data->size());
+  CHECK(resumed.model.tasks().size() == 1);
+  CHECK(has_state(resumed.model.file));
+  CHECK(test::contains(test::error_of([&] { prepare_training(next_task(checkpoint)); }), "is a checkpoint"));
+}
