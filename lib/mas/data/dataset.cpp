@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "mas/data/formats.h"
-#include "mas/data/random.h"
 #include "mas/data/source.h"
 #include "mas/data/transforms.h"
 #include "mas/error.h"
+#include "mas/random.h"
 
 namespace mas {
 namespace {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "mas/data/formats.h"
-#include "mas/data/random.h"
 #include "mas/error.h"
+#include "mas/random.h"
 #include "mas/text.h"
 
 // A fused multiply-add rounds once where x86-64 rounds twice.

@@ -7,8 +7,8 @@
 #include <optional>
 #include <thread>
 
-#include "mas/data/random.h"
 #include "mas/error.h"
+#include "mas/random.h"
 
 namespace mas {
 

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "mas/data/random.h"
 #include "mas/data/source.h"
 #include "mas/error.h"
+#include "mas/random.h"
 #include "mas/text.h"
 
 namespace mas {

@@ -8,7 +8,6 @@
 #include <cmath>
 
 #include "mas/data/loader.h"
-#include "mas/data/random.h"
 #include "mas/error.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"

@@ -1,7 +1,7 @@
 #include "mas/data/transforms.h"
 
-#include "mas/data/random.h"
 #include "mas/error.h"
+#include "mas/random.h"
 #include "unit/doctest_torch.h"
 
 using mas::DataSpec;
