@@ -96,7 +96,7 @@ int run(Options& o) {
   }
   mas::tool::check_other_output(output);
   const mas::Model model(mas::read_model(o.model), o.model);
-  mas::check_importance(model.file.importance, model.shared_parameters(), model.name());
+  mas::check_combinable(model.file.importance, model.shared_parameters(), model.name());
   if (o.format.empty()) {
     mas::write_output(output, render_table(model.file));
     return mas::tool::kDone;

@@ -15,6 +15,9 @@ std::string shape_text(at::IntArrayRef sizes);
 /// What an errno means, to follow a colon: "no such file or directory".
 std::string system_error_text(int code);
 
+/// The parts between separators, of which there is always one: "a::b" -> "a", "", "b".
+std::vector<std::string> cut(const std::string& text, char separator);
+
 /// A field of a CSV line: quoted where it holds a comma, a quotation mark or the end of a line (RFC 4180).
 std::string csv_field(const std::string& text);
 

@@ -88,6 +88,8 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   fails 2 "mas-importance: --method: has no meaning with --merge, which feeds no data; add --data" \
     mas-importance "$(models)/first.h5" --merge "$(models)/important.h5" --method local -o x.h5
   fails 2 "mas-importance: --shard: must be I/N with 1 <= I <= N, such as 1/4, got 3/2" mas-importance "$(models)/first.h5" --shard 3/2 -o x.h5
+  fails 2 "mas-importance: --shard: must be I/N *" mas-importance "$(models)/first.h5" --shard 1/99999999999999999999 -o x.h5
+  fails 2 "mas-importance: --estimator: must be *, got batch: 4" mas-importance "$(models)/first.h5" --estimator "batch: 4" -o x.h5
   fails 2 "mas-importance: --combine: *" mas-importance "$(models)/first.h5" --combine mean -o x.h5
   fails 1 "mas-importance: glyphs,size=9x9,samples=400: samples of 1 x 9 x 9 values, but $(models)/first.h5 takes 1 x 28 x 28" \
     mas-importance "$(models)/first.h5" --data "$small,size=9x9" -o x.h5

@@ -8,6 +8,11 @@ TEST_CASE("shapes are written for readers") {
   CHECK(mas::shape_text({}) == "scalar");
 }
 
+TEST_CASE("text is cut between separators") {
+  CHECK(mas::cut("a::b", ':') == std::vector<std::string>{"a", "", "b"});
+  CHECK(mas::cut("", ':') == std::vector<std::string>{""});
+}
+
 TEST_CASE("fields of CSV are quoted where they have to be") {
   CHECK(mas::csv_field("fc1.weight") == "fc1.weight");
   CHECK(mas::csv_field("a,b \"c\"") == "\"a,b \"\"c\"\"\"");

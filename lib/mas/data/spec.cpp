@@ -34,17 +34,6 @@ uint64_t seed(const std::string& key, const std::string& value) {
   return number;
 }
 
-std::vector<std::string> cut(const std::string& text, char separator) {
-  std::vector<std::string> parts(1);
-  for (char c : text) {
-    if (c == separator)
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  return parts;
-}
-
 // Fields between commas; "\," and "\\" are a comma and a backslash that belong to the field.
 std::vector<std::string> fields(const std::string& text) {
   std::vector<std::string> parts(1);

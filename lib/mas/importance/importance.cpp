@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "mas/error.h"
 #include "mas/text.h"
 
@@ -40,19 +38,27 @@ NamedTensors combine(const ImportanceRecord& record) {
   return omega;
 }
 
+void check_same_shapes(const NamedTensors& theirs, const NamedTensors& ours, const std::string& name) {
+  for (const auto& [tensor, value] : theirs) {
+    const auto own = ours.find(tensor);
+    if (own == ours.end()) throw Error(name, fmt::format("importance of {}, which the others don't have", tensor));
+    if (own->second.sizes() == value.sizes()) continue;
+    throw Error(name, fmt::format("importance of {}: shape {}, but the others have {}", tensor,
+                                  shape_text(value.sizes()), shape_text(own->second.sizes())));
+  }
+  for (const auto& [tensor, value] : ours) {
+    if (!theirs.count(tensor)) throw Error(name, fmt::format("no importance of {}, which the others have", tensor));
+  }
+}
+
 }  // namespace
 
 Combine parse_combine(const std::string& text) {
   if (text == "sum") return {};
   if (text == "normalised") return {Combine::Kind::kNormalised, 0};
   if (text.rfind("ema:", 0) == 0) {
-    size_t used = 0;
-    double gamma = -1;
-    try {
-      gamma = std::stod(text.substr(4), &used);
-    } catch (const std::exception&) {
-    }
-    if (gamma >= 0 && gamma < 1 && used == text.size() - 4) return {Combine::Kind::kEma, gamma};
+    double gamma = 0;
+    if (parse_number(text.substr(4), gamma) && gamma >= 0 && gamma < 1) return {Combine::Kind::kEma, gamma};
     throw UsageError("--combine", fmt::format("ema needs a number from 0 to below 1, such as ema:0.5, got {}", text));
   }
   throw UsageError("--combine", fmt::format("must be sum, ema:G or normalised, got {}", text));
@@ -106,7 +112,7 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
     differs("estimator", other.estimator, record.estimator);
     differs("outputs", other.outputs, record.outputs);
     if (combine_text.empty()) differs("combine", other.combine, record.combine);
-    check_importance(other, record.sum, name);
+    check_same_shapes(other.sum, record.sum, name);
   }
   begin_feed(merged, {other.tasks, other.method, other.estimator, other.outputs},
              combine_text.empty() ? other.combine : combine_text, name);
@@ -120,27 +126,17 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
   record = std::move(merged);
 }
 
-void check_importance(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
-  if (!record.empty()) {
-    try {
-      parse_combine(record.combine);
-    } catch (const UsageError&) {
-      throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
-    }
+void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
+  if (record.empty()) return;
+  try {
+    parse_combine(record.combine);
+  } catch (const UsageError&) {
+    throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
   }
-  for (const auto* omega : {&record.closed, &record.sum}) {
-    if (omega->empty()) continue;
-    const std::string group = omega == &record.closed ? "importance/closed/" : "importance/sum/";
-    for (const auto& [tensor, value] : *omega) {
-      const auto it = parameters.find(tensor);
-      if (it == parameters.end()) throw Error(name, fmt::format("{}{}: no such parameter", group, tensor));
-      if (it->second.sizes() != value.sizes()) {
-        throw Error(name, fmt::format("{}{}: shape {}, but the parameter has {}", group, tensor,
-                                      shape_text(value.sizes()), shape_text(it->second.sizes())));
-      }
-    }
+  for (const auto& [group, omega] : {std::pair{"closed", &record.closed}, {"sum", &record.sum}}) {
     for (const auto& [tensor, value] : parameters) {
-      if (!omega->count(tensor)) throw Error(name, fmt::format("{}{} is missing", group, tensor));
+      if (!omega->empty() && !omega->count(tensor))
+        throw Error(name, fmt::format("/importance/{}/{} is missing", group, tensor));
     }
   }
 }

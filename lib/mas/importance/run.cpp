@@ -3,29 +3,30 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
 
 struct Shard {
-  int64_t index = 0, count = 1;
+  int64_t index = 0, count = 1;  // index from 0
 };
 
 Shard parse_shard(const std::string& text) {
   if (text.empty()) return {};
-  long long index = 0, count = 0;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "%lld/%lld%n", &index, &count, &used) != 2 || used != static_cast<int>(text.size()) ||
-      index < 1 || index > count) {
+  const auto parts = cut(text, '/');
+  Shard shard;
+  if (parts.size() != 2 || !parse_number(parts[0], shard.index) || !parse_number(parts[1], shard.count) ||
+      shard.index < 1 || shard.index > shard.count) {
     throw UsageError("--shard", fmt::format("must be I/N with 1 <= I <= N, such as 1/4, got {}", text));
   }
-  return {index - 1, count};
+  shard.index--;
+  return shard;
 }
 
 EstimatorOptions parse_estimator(const ImportanceOptions& options) {
@@ -36,14 +37,12 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
     throw UsageError("--method", fmt::format("must be mas or local, got {}", options.method));
   }
   if (options.estimator == "per-sample") return parsed;
-  long long n = 0;
-  int used = 0;
-  if (std::sscanf(options.estimator.c_str(), "batch:%lld%n", &n, &used) != 1 ||
-      used != static_cast<int>(options.estimator.size()) || n < 1) {
+  const auto parts = cut(options.estimator, ':');
+  if (parts.size() != 2 || parts[0] != "batch" || !parse_number(parts[1], parsed.batch_average) ||
+      parsed.batch_average < 1) {
     throw UsageError("--estimator", fmt::format("must be per-sample or batch:N, got {}", options.estimator));
   }
   if (parsed.method == Method::kLocal) throw UsageError("--estimator", "batch:N is for --method mas");
-  parsed.batch_average = n;
   return parsed;
 }
 
@@ -106,6 +105,20 @@ ImportanceReport summarise(const ImportanceRecord& record) {
   return report;
 }
 
+// Also that there are no others, so that the other's importance, which is of its weights, is of these.
+void check_same_weights(const Model& model, const ModelFile& other, const std::string& path) {
+  const auto own = model.shared_parameters();
+  for (const auto& [name, value] : own) {
+    const auto it = other.weights.find(name);
+    if (it == other.weights.end() || !it->second.equal(value)) {
+      throw Error(path, fmt::format("{} differs from {}: not the same model", name, model.name()));
+    }
+  }
+  for (const auto& [name, value] : other.weights) {
+    if (!own.count(name)) throw Error(path, fmt::format("has {}, {} hasn't: not the same model", name, model.name()));
+  }
+}
+
 void check_tasks(const Model& model) {
   if (!model.file.progress.is_null()) {
     throw Error(model.name(), "is a checkpoint; end its training with mas-train --resume first");
@@ -120,7 +133,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   const EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters();
-  check_importance(model.file.importance, parameters, model.name());
+  check_combinable(model.file.importance, parameters, model.name());
   auto sources = open_sources(model, options);
   int64_t total = 0, fed = 0;
   for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());
@@ -173,13 +186,8 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
   ImportanceRecord merged = model.file.importance;
   for (const auto& path : files) {
     const ModelFile other = read_model(path);
-    check_importance(other.importance, model.shared_parameters(), path);
-    for (const auto& [name, value] : model.shared_parameters()) {
-      const auto it = other.weights.find(name);
-      if (it == other.weights.end() || !it->second.equal(value)) {
-        throw Error(path, fmt::format("{} differs from {}: not the same model", name, model.name()));
-      }
-    }
+    check_combinable(other.importance, model.shared_parameters(), path);
+    check_same_weights(model, other, path);
     const auto tasks = static_cast<int64_t>(model.tasks().size());
     if (other.importance.sum.empty() || other.importance.tasks != tasks) {
       throw Error(path, "has no importance of the running task to merge");

@@ -46,8 +46,8 @@ void check_tensors(const NamedTensors& tensors, const std::string& path, const s
   for (const auto& [key, tensor] : tensors) check_values(tensor, true, path + key, name);
 }
 
-void check_importance(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
-                      const std::string& name) {
+void check_omega(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
+                 const std::string& name) {
   for (const auto& [key, tensor] : omega) {
     if (!tensor.defined()) throw Error(name, path + key + ": no tensor");
     const auto weight = weights.find(key);
@@ -77,8 +77,8 @@ void check_model(const ModelFile& model, const std::string& name) {
   for (const auto& [task, head] : model.heads) check_tensors(head, "/heads/" + task + "/", name);
   check_tensors(model.optimizer, "/optimizer/", name);
   const ImportanceRecord& importance = model.importance;
-  check_importance(importance.closed, model.weights, "/importance/closed/", name);
-  check_importance(importance.sum, model.weights, "/importance/sum/", name);
+  check_omega(importance.closed, model.weights, "/importance/closed/", name);
+  check_omega(importance.sum, model.weights, "/importance/sum/", name);
   if (importance.count < 0 || importance.tasks < 0 || importance.closed_tasks < 0) {
     throw Error(name, "/importance: a negative count");
   }

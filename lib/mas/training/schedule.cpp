@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdio>
 
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 
@@ -25,11 +25,9 @@ Schedule parse_schedule(const std::string& text) {
   if (text == "constant") return {};
   if (text == "cosine") return {Schedule::Kind::kCosine};
   Schedule schedule{Schedule::Kind::kStep};
-  long long every = 0;
-  int used = 0;
-  if (std::sscanf(text.c_str(), "step:%lld:%lf%n", &every, &schedule.factor, &used) == 2 &&
-      used == static_cast<int>(text.size()) && every > 0 && schedule.factor > 0 && std::isfinite(schedule.factor)) {
-    schedule.every = every;
+  const auto parts = cut(text, ':');
+  if (parts.size() == 3 && parts[0] == "step" && parse_number(parts[1], schedule.every) &&
+      parse_number(parts[2], schedule.factor) && schedule.every > 0 && schedule.factor > 0) {
     return schedule;
   }
   throw UsageError("--schedule", fmt::format("must be constant, cosine or step:EVERY:FACTOR, got {}", text));

@@ -259,7 +259,7 @@ void train(Model& model, Dataset& data, const TrainOptions& options, const std::
   check(options);
   if (model.tasks().empty()) throw Error(model.name(), "has no task to train");
   check_input(model, data, model.tasks().back().data);
-  check_importance(model.file.importance, model.shared_parameters(), model.name());
+  check_combinable(model.file.importance, model.shared_parameters(), model.name());
   Run run(model, data, options, callbacks);
   run(checkpoint);
 }

@@ -62,8 +62,12 @@ TEST_CASE("merging shards is addition, and what isn't a shard is refused") {
   CHECK_THROWS_AS(merge(record, ImportanceRecord{}, "", "b.h5"), Error);
   other = fed(1, 1);
   other.sum["w"] = torch::zeros({3}, at::kDouble);
-  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance/sum/w: shape 3, but the parameter has 2",
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance of w: shape 3, but the others have 2",
                        Error);
+  other = fed(1, 1);
+  other.sum["v"] = other.sum["w"];
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: importance of v, which the others don't have", Error);
+  CHECK_THROWS_WITH_AS(merge(other, fed(1, 1), "", "b.h5"), "b.h5: no importance of v, which the others have", Error);
   CHECK(record.count == 3);
 }
 
@@ -77,18 +81,22 @@ TEST_CASE("a record keeps its combine rule until another is asked for") {
   CHECK(record.combine == "sum");
 }
 
-TEST_CASE("importance of other parameters is refused") {
-  const auto record = fed(1, 1);
-  CHECK_NOTHROW(check_importance(record, {{"w", torch::zeros({2})}}, "a.h5"));
-  CHECK_THROWS_WITH_AS(check_importance(record, {{"v", torch::zeros({2})}}, "a.h5"),
-                       "a.h5: importance/sum/w: no such parameter", Error);
-  CHECK_THROWS_WITH_AS(check_importance(record, {{"w", torch::zeros({2})}, {"x", torch::zeros({2})}}, "a.h5"),
-                       "a.h5: importance/sum/x is missing", Error);
+TEST_CASE("importance that can't be combined for each parameter is refused") {
+  auto record = fed(1, 1);
+  const NamedTensors w{{"w", torch::zeros({2})}};
+  CHECK_NOTHROW(check_combinable(record, w, "a.h5"));
+  CHECK_NOTHROW(check_combinable({}, w, "a.h5"));
+  CHECK_THROWS_WITH_AS(check_combinable(record, {{"w", torch::zeros({2})}, {"x", torch::zeros({2})}}, "a.h5"),
+                       "a.h5: /importance/sum/x is missing", Error);
+  record.combine = "product";
+  CHECK_THROWS_WITH_AS(check_combinable(record, w, "a.h5"),
+                       "a.h5: /importance has the unknown combine rule \"product\"", Error);
 }
 
 TEST_CASE("combine rules are parsed strictly") {
   CHECK(parse_combine("ema:0.5").gamma == 0.5);
-  for (const char* text : {"", "mean", "ema", "ema:", "ema:1", "ema:-0.1", "ema:nan", "ema:0.5x"}) {
+  for (const char* text :
+       {"", "mean", "ema", "ema:", "ema:1", "ema:-0.1", "ema:nan", "ema:0.5x", "ema: 0.5", "ema:0x0.8p0"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_combine(text), UsageError);
   }
