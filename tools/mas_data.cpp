@@ -28,7 +28,7 @@ void add_options(CLI::App& app, Options& o) {
       ->type_name("FILE");
   app.add_option("--sheet", o.sheet, "draw the first samples of each class")->type_name("FILE.png");
   app.add_option("--columns", o.columns, "samples a class on the sheet")
-      ->check(mas::tool::between(1, 1000))
+      ->check(mas::tool::whole(1, 1000))
       ->capture_default_str()
       ->type_name("N");
   app.add_flag("--json", o.json, "print the description as one JSON object (schema mas-data/1)");

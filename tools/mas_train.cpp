@@ -12,6 +12,8 @@
 
 namespace {
 
+constexpr uint64_t kMost = 1000000000000;  // epochs, samples
+
 struct Options {
   mas::TaskOptions task;
   std::string checkpoint, optimizer = "adam", penalty_step = "gradient";
@@ -33,7 +35,7 @@ void add_options(CLI::App& app, Options& o) {
     return option;
   };
   const auto positive = mas::tool::between(1e-12, 1e12), not_negative = mas::tool::between(0, 1e12);
-  const auto count = mas::tool::between(1, 1e12);
+  const auto count = mas::tool::whole(1, kMost);
   add("--arch", task.arch, "ARCH", "new network: mlp:H1,H2,... convnet, lenet or FILE.json");
   add("--data", task.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
   o.name_option = add("--task", task.name, "NAME", "name of the task [task1, task2, ...]");
@@ -51,9 +53,11 @@ void add_options(CLI::App& app, Options& o) {
       ->check(mas::tool::between(0, 0.99))
       ->capture_default_str();
   add("--patience", t.patience, "N", "stop after N epochs without a better validation; 0: never")
-      ->check(mas::tool::between(0, 1e12))
+      ->check(mas::tool::whole(0, kMost))
       ->capture_default_str();
-  add("--seed", task.seed, "N", "of weights, order and split")->capture_default_str();
+  add("--seed", task.seed, "N", "of weights, order and split")
+      ->check(mas::tool::whole(0, UINT64_MAX))
+      ->capture_default_str();
   app.add_option("--checkpoint", o.checkpoint, "write the state there after each epoch")->type_name("FILE");
   app.add_option("--resume", task.resume, "go on from a checkpoint, bit for bit")->type_name("FILE");
   app.add_flag("--no-results", o.no_results, "don't measure and record the accuracy on test data");

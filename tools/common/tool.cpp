@@ -97,7 +97,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
   }
   app.add_option("--threads", options.threads, "threads [all cores]")
       ->type_name("N")
-      ->check(between(1, 1024))
+      ->check(whole(1, 1024))
       ->group(group);
   app.add_option("--device", options.device, "cpu (cuda isn't supported yet)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -117,6 +117,18 @@ CLI::Validator between(double least, double most) {
         const bool number = CLI::detail::lexical_cast(text, value);
         if (number && value >= least && value <= most) return std::string();
         return fmt::format("must be a number from {:g} to {:g}, got {}", least, most, text);
+      },
+      "");
+}
+
+CLI::Validator whole(uint64_t least, uint64_t most) {
+  return CLI::Validator(
+      [least, most](std::string& text) {
+        uint64_t value = 0;
+        if (!parse_number(text, value) || value < least || value > most)
+          return fmt::format("must be a whole number from {} to {}, got {}", least, most, text);
+        text = std::to_string(value);  // without zeros in front
+        return std::string();
       },
       "");
 }
