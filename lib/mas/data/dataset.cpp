@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "mas/data/formats.h"
+#include "mas/data/moments.h"
 #include "mas/data/source.h"
 #include "mas/data/transforms.h"
 #include "mas/error.h"
@@ -133,7 +134,7 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
   if (data->stored_type() == at::kLong) throw Error("normalize", "not for token ids");
   const size_t channels = shape.size() == 3 ? static_cast<size_t>(shape[0]) : 1;
   const int64_t values = checked_product(shape, 1), plane = values / static_cast<int64_t>(channels);
-  std::vector<double> sum(channels), squares(channels);
+  std::vector<Moments> moments(channels);
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < data->size();) {
     rows.clear();
@@ -142,17 +143,13 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
     const at::Tensor images = data->images(rows);
     const float* value = images.data_ptr<float>();
     for (size_t i = 0; i < rows.size() * channels; ++i)
-      for (int64_t k = 0; k < plane; ++k, ++value) {
-        sum[i % channels] += *value;
-        squares[i % channels] += static_cast<double>(*value) * *value;
-      }
+      for (int64_t k = 0; k < plane; ++k, ++value) moments[i % channels].add(*value);
   }
   std::string text;
-  const double count = static_cast<double>(data->size() * plane);
-  for (size_t c = 0; c < channels; ++c) {
-    const double mean = sum[c] / count, variance = squares[c] / count - mean * mean;
-    if (!std::isfinite(variance)) throw Error(spec.source, "normalize=auto: holds a value that isn't finite");
-    text += fmt::format("{}{:.9g}:{:.9g}", c ? ";" : "", mean, variance > 1e-12 ? std::sqrt(variance) : 1.0);
+  for (const Moments& channel : moments) {
+    const double mean = channel.mean(), deviation = channel.deviation();
+    if (!std::isfinite(mean)) throw Error(spec.source, "normalize=auto: holds a value that isn't finite");
+    text += fmt::format("{}{:.9g}:{:.9g}", text.empty() ? "" : ";", mean, deviation > 1e-30 ? deviation : 1.0);
   }
   return text;
 }

@@ -6,29 +6,13 @@
 #include <map>
 
 #include "mas/data/loader.h"
+#include "mas/data/moments.h"
 
 namespace mas {
 namespace {
 
 constexpr int64_t kBatchValues = int64_t{1} << 20;
 constexpr int64_t kFirstLabels = 10;
-
-// Sums over values shifted by the first one, which keeps the variance of values far from 0.
-struct Moments {
-  double shift = 0, sum = 0, squares = 0;
-  int64_t count = 0;
-  void add(double value) {
-    if (count++ == 0) shift = value;
-    sum += value - shift;
-    squares += (value - shift) * (value - shift);
-  }
-  double mean() const { return count ? shift + sum / static_cast<double>(count) : 0; }
-  double deviation() const {
-    if (count == 0) return 0;
-    const double off = sum / static_cast<double>(count);
-    return std::sqrt(std::max(0.0, squares / static_cast<double>(count) - off * off));
-  }
-};
 
 template <typename T>
 void add_values(const at::Tensor& images, std::vector<Moments>& channels, DataDescription& result) {

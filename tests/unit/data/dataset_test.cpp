@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <fmt/format.h>
+
 #include "unit/data/data_files.h"
 #include "unit/doctest_torch.h"
 
@@ -251,6 +253,12 @@ TEST_CASE("normalize=auto measures the whole training part") {
   Folder folder;
   const auto path = folder.write("v.csv", "1,5,0\n3,7,1\n");
   CHECK(at::allclose(images(path + ",normalize=auto,classes=1"), (torch::tensor({{3.0, 7.0}}) - 4) / std::sqrt(5.0)));
+  // Far from 0, or all very small, there still is a deviation; of equal values there is none.
+  for (const auto& [offset, unit] : {std::pair{1e6, 1.0}, std::pair{0.0, 1e-9}}) {
+    const auto far = folder.write("far.csv", fmt::format("{0},0\n{1},1\n{0},0\n{1},1\n", offset, offset + unit));
+    CHECK(at::allclose(images(far + ",normalize=auto").flatten(), torch::tensor({-1.0f, 1.0f, -1.0f, 1.0f}), 1e-3));
+  }
+  CHECK(images(folder.write("same.csv", "0.1,0\n0.1,1\n0.1,1\n") + ",normalize=auto").abs().max().item<float>() < 1e-6);
   if (!present()) return;
   const auto data = images("mnist,split=test,normalize=auto,limit=500");
   CHECK(at::allclose(data, (images("mnist,split=test,limit=500") - 0.1306604762738429) / 0.30810780717887876, 1e-5,
