@@ -69,6 +69,8 @@ AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const Eval
   for (size_t j = 0; j < model.tasks().size(); j++) {
     try {
       row.push_back(test_accuracy(model, model.tasks()[j], options));
+    } catch (const NotFinite&) {
+      throw;  // the model's fault, not that of its data
     } catch (const Error& error) {
       row.push_back(recorded[j]);
       matrix.notes.push_back(fmt::format("{}: {}: {}", model.tasks()[j].name,

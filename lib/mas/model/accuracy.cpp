@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "mas/data/loader.h"
-#include "mas/error.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -15,6 +14,18 @@ void check_input(const Model& model, const Dataset& data, const std::string& spe
   throw Error(spec, fmt::format("samples of {} values, but {} takes {}", shape_text(data.sample_shape()), model.name(),
                                 shape_text(model.network().input())));
 }
+
+namespace {
+
+void require_finite(const at::Tensor& outputs, const at::Tensor& images, const Model& model, const TaskRecord& task) {
+  if (at::isfinite(outputs).all().item<bool>()) return;
+  if (images.is_floating_point() && !at::isfinite(images).all().item<bool>())
+    throw Error(task.data, "holds a value that isn't finite");
+  throw NotFinite(model.name(),
+                  fmt::format("its outputs for task {} aren't all finite, so it has no answers", task.name));
+}
+
+}  // namespace
 
 int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets) {
   return outputs.argmax(1).eq(targets).sum().item<int64_t>();
@@ -30,7 +41,9 @@ Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, c
   Accuracy accuracy;
   for (Batch batch; loader.next(batch);) {
     const auto targets = model.targets(batch.labels, task);
-    accuracy.right += count_right(model.forward(batch.images, task), targets);
+    const auto outputs = model.forward(batch.images, task);
+    require_finite(outputs, batch.images, model, task);
+    accuracy.right += count_right(outputs, targets);
     accuracy.total += targets.numel();
   }
   return accuracy;

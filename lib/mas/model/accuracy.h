@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "mas/data/dataset.h"
+#include "mas/error.h"
 #include "mas/model/model.h"
 
 namespace mas {
@@ -13,11 +14,18 @@ struct Accuracy {
   double fraction() const { return total ? static_cast<double>(right) / static_cast<double>(total) : 0; }
 };
 
+/// A network with an output that isn't finite answers nothing, whatever its largest output is.
+class NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 /// How many samples have their largest output at the target. outputs [n, classes], targets int64 [n].
 int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets);
 
 /// Counts where the largest output is the label's, in eval mode. Throws Error for data without labels, of another shape
-/// than the network's input, or with labels that the task doesn't have.
+/// than the network's input, or with labels that the task doesn't have, and NotFinite naming the model, or the data
+/// that aren't finite themselves.
 Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, const std::vector<int64_t>& rows,
                           int64_t batch_size = 256);
 Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, int64_t batch_size = 256);

@@ -56,6 +56,15 @@ TEST_CASE("each task is measured with its own head") {
   for (const auto& t : model.tasks()) CHECK(*test_accuracy(model, t, {}) == doctest::Approx(accuracy(model, t)));
 }
 
+TEST_CASE("a network whose outputs aren't finite answers nothing, though an accuracy was recorded") {
+  std::vector<Model> models;
+  models.push_back(two_tasks());
+  record_result(models[0].file, 2, "early", 0.9);
+  models[0].file.weights.at("fc1.weight").fill_(3e38);
+  CHECK_THROWS_WITH_AS(evaluate_tasks(models, {}),
+                       "mlp:8: its outputs for task early aren't all finite, so it has no answers", NotFinite);
+}
+
 TEST_CASE("in scenario class a model that didn't learn a task has no accuracy on it") {
   Model first(make_architecture("mlp:8", {1, 28, 28}), 7);
   first.add_task(task("early", "glyphs,samples=300,classes=0-2", {0, 1, 2}, Scenario::kClass));
