@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "mas/error.h"
 #include "mas/text.h"
 
 namespace mas {
 namespace {
+
+double largest(const at::Tensor& values) { return values.numel() ? values.max().item<double>() : 0; }
 
 NamedTensors mean(const ImportanceRecord& record) {
   NamedTensors omega;
@@ -138,6 +142,13 @@ void check_combinable(const ImportanceRecord& record, const NamedTensors& parame
       if (!omega->empty() && !omega->count(tensor))
         throw Error(name, fmt::format("/importance/{}/{} is missing", group, tensor));
     }
+  }
+  for (const auto& [tensor, sum] : record.sum) {
+    const auto closed = record.closed.find(tensor);
+    const double before = closed == record.closed.end() ? 0 : largest(closed->second);
+    const double omega = record.count > 0 ? largest(sum) / static_cast<double>(record.count) : 0;
+    if (before + omega > std::numeric_limits<float>::max())
+      throw Error(name, fmt::format("/importance/sum/{}: {:.3g} a sample, which float32 can't hold", tensor, omega));
   }
 }
 

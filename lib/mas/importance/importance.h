@@ -39,8 +39,9 @@ void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count);
 void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::string& combine,
            const std::string& name);
 
-/// Throws Error naming `name` where total_importance() couldn't be told for each of the parameters: an unknown rule, or
-/// a parameter without Ω. That Ω is of the file's own weights and has sound values is io/model_check.h's to say.
+/// Throws Error naming `name` where total_importance() couldn't be told for each of the parameters: an unknown rule,
+/// a parameter without Ω, or values beyond float32. That Ω is of the file's own weights and has sound values is
+/// io/model_check.h's to say.
 void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name);
 
 }  // namespace mas

@@ -88,6 +88,9 @@ TEST_CASE("importance that can't be combined for each parameter is refused") {
   CHECK_NOTHROW(check_combinable({}, w, "a.h5"));
   CHECK_THROWS_WITH_AS(check_combinable(record, {{"w", torch::zeros({2})}, {"x", torch::zeros({2})}}, "a.h5"),
                        "a.h5: /importance/sum/x is missing", Error);
+  record.sum["w"][1] = 1e300;
+  CHECK_THROWS_WITH_AS(check_combinable(record, w, "a.h5"),
+                       "a.h5: /importance/sum/w: 1e+300 a sample, which float32 can't hold", Error);
   record.combine = "product";
   CHECK_THROWS_WITH_AS(check_combinable(record, w, "a.h5"),
                        "a.h5: /importance has the unknown combine rule \"product\"", Error);
