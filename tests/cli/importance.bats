@@ -37,6 +37,11 @@ same() {
     mas-importance "$(models)/first.h5" --merge ./same.h5 -o x.h5
   fails 2 "mas-importance: --merge: s1.h5 is given twice, and would count twice" \
     mas-importance "$(models)/first.h5" --merge s1.h5 s2.h5 s1.h5 -o x.h5
+  cp s1.h5 copy.h5
+  fails 1 "mas-importance: copy.h5: has the same importance as s1.h5, and would count twice" \
+    mas-importance "$(models)/first.h5" --merge s1.h5 s2.h5 copy.h5 -o x.h5
+  fails 1 "mas-importance: copy.h5: has the same importance as s1.h5, and would count twice" \
+    mas-importance s1.h5 --merge s2.h5 copy.h5 -o x.h5
 }
 
 @test "a new task closes the one before, and reset forgets the running one" {

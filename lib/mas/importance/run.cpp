@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/fingerprint.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
 #include "mas/text.h"
@@ -119,6 +121,19 @@ void check_same_weights(const Model& model, const ModelFile& other, const std::s
   }
 }
 
+// What tells one shard's importance from another's; empty where all of it is 0, as shards of a dead network's are.
+std::string content_of(const ImportanceRecord& record) {
+  Fingerprint content;
+  bool zero = true;
+  for (const auto& [name, sum] : record.sum) {
+    const at::Tensor values = sum.contiguous();
+    content.add(values.data_ptr(), values.nbytes());
+    zero = zero && !values.any().item<bool>();
+  }
+  content.add(&record.count, sizeof record.count);
+  return zero ? "" : content.text();
+}
+
 void check_tasks(const Model& model) {
   if (!model.file.progress.is_null()) {
     throw Error(model.name(), "is a checkpoint; end its training with mas-train --resume first");
@@ -184,6 +199,15 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
   check_tasks(model);
   if (!options.combine.empty()) parse_combine(options.combine);
   ImportanceRecord merged = model.file.importance;
+  std::map<std::string, std::string> seen;  // what was fed -> the file that holds it
+  const auto refuse_twice = [&](const ImportanceRecord& record, const std::string& path) {
+    const std::string content = content_of(record);
+    const auto [other, fresh] = seen.emplace(content, path);
+    if (!fresh && !content.empty())
+      throw Error(path, fmt::format("has the same importance as {}, and would count twice", other->second));
+  };
+  if (!merged.sum.empty() && merged.tasks == static_cast<int64_t>(model.tasks().size()))
+    refuse_twice(merged, model.name());
   for (const auto& path : files) {
     const ModelFile other = read_model(path);
     check_combinable(other.importance, model.shared_parameters(), path);
@@ -192,6 +216,7 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
     if (other.importance.sum.empty() || other.importance.tasks != tasks) {
       throw Error(path, "has no importance of the running task to merge");
     }
+    refuse_twice(other.importance, path);
     merge(merged, other.importance, options.combine, path);
   }
   model.file.importance = std::move(merged);

@@ -1,0 +1,24 @@
+#include "mas/fingerprint.h"
+
+#include <fmt/format.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace mas {
+
+struct Fingerprint::State {
+  XXH3_state_t xxh3;
+};
+
+Fingerprint::Fingerprint() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh3); }
+Fingerprint::~Fingerprint() = default;
+
+void Fingerprint::add(const void* bytes, size_t count) { XXH3_128bits_update(&state_->xxh3, bytes, count); }
+
+std::string Fingerprint::text() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state_->xxh3);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace mas
