@@ -47,7 +47,8 @@ void add_options(CLI::App& app, Options& o) {
   add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(mas::tool::between(0, 0.9999))->capture_default_str();
   add("--weight-decay", t.optimizer.weight_decay, "N", "L2 decay")->check(not_negative)->capture_default_str();
   add("--schedule", t.schedule, "WHICH", "constant, cosine or step:EVERY:FACTOR")->capture_default_str();
-  add("--lambda", task.lambda, "N", "weight of the penalty [1 where the model has importance]")->check(not_negative);
+  add("--lambda", task.lambda, "N", "weight of the penalty [1; with --penalty-step proximal 1/lr]")
+      ->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal")->capture_default_str();
   add("--validation", t.validation, "SHARE", "of the samples, held out")
       ->check(mas::tool::between(0, 0.99))

@@ -67,10 +67,15 @@ TaskRecord make_record(const TaskOptions& o, const Model& model, const Dataset& 
   return task;
 }
 
+// Stiff as the gradient step is at 1: what a step multiplies Ω by is 2λ there and 2λ·lr in the proximal step.
+double default_lambda(const TrainOptions& train) {
+  return train.penalty_step == PenaltyStep::kProximal ? 1 / train.optimizer.lr : 1;
+}
+
 TrainOptions train_options(const TaskOptions& o, const Model& model) {
   TrainOptions train = o.train;
   train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
-  train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(1);
+  train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(default_lambda(train));
   return train;
 }
 

@@ -23,7 +23,7 @@ struct TaskOptions {
   uint64_t seed = 0;             ///< of initial weights, the order of samples and the held-out ones
   TrainOptions train;            ///< lr and lambda come from here:
   std::optional<double> lr;      ///< empty: 0.001 for Adam, 0.01 for SGD
-  std::optional<double> lambda;  ///< empty: 1 where the model has importance
+  std::optional<double> lambda;  ///< empty: where the model has importance 1, or 1 / lr for the proximal step
   OpenOptions open;              ///< where data are looked up
 };
 
