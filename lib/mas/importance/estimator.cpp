@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "mas/error.h"
@@ -19,15 +20,14 @@ constexpr int64_t kFlushSamples = 1024;  // float32 sums of more lose digits
 constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 28 << 20, kWeightsAPartByte = 8;
 constexpr int64_t kReferenceElements = 1 << 24;  // parameters compared at a time
 
-std::string sample(int64_t n) { return "sample " + std::to_string(n); }
-
-// Throws Error when y has a value that isn't finite. first: the number of y's first sample.
+// Throws Error when y has a value that isn't finite. first: how many samples of the run came before y's first.
 void require_finite(const at::Tensor& y, int64_t first, int64_t samples) {
   const at::Tensor rows = y.detach().reshape({samples, -1});
   if (rows.numel() == 0 || std::isfinite(rows.sum().item<double>())) return;  // an overflowing sum is looked at below
   const at::Tensor bad = at::isfinite(rows).logical_not_().any(1);
   for (int64_t n = 0; n < samples; n++)
-    if (bad[n].item<bool>()) throw Error(sample(first + n), "the network's output isn't finite");
+    if (bad[n].item<bool>())
+      throw Error("sample " + std::to_string(first + n + 1), "the network's output isn't finite");
 }
 
 }  // namespace
@@ -44,7 +44,8 @@ class Estimator::Impl {
   void add_exactly(const at::Tensor& x);
   void add_blocks(bool last, const std::function<void(int, const at::Tensor&)>& give);
   void add_part(const at::Tensor& x);
-  void loop(const at::Tensor& x, const std::vector<int>& chosen, std::vector<Accumulator>& to);
+  void loop(const at::Tensor& x, const std::vector<int64_t>& rows, const std::vector<int>& chosen,
+            std::vector<Accumulator>& to);
   std::vector<int> to_check(const Graph& graph, bool several) const;
   void check(const at::Tensor& x, const std::vector<int>& chosen, const Graph& graph);
   void refuse(int parameter, const std::string& why);
@@ -165,13 +166,17 @@ void Estimator::Impl::add_part(const at::Tensor& x) {
     for (const auto& [i, rule] : pass->rules()) rules_[i] = rule;
     for (const auto& [i, why] : pass->refused()) refuse(i, why);
   }
-  loop(x, looped(), sums_);
+  std::vector<int64_t> rows(static_cast<size_t>(n));
+  std::iota(rows.begin(), rows.end(), 0);
+  loop(x, rows, looped(), sums_);
   count_ += n;
   unflushed_ += n;
   parts_++;
 }
 
-void Estimator::Impl::loop(const at::Tensor& x, const std::vector<int>& chosen, std::vector<Accumulator>& to) {
+// rows: which of the part's samples x has.
+void Estimator::Impl::loop(const at::Tensor& x, const std::vector<int64_t>& rows, const std::vector<int>& chosen,
+                           std::vector<Accumulator>& to) {
   if (chosen.empty()) return;
   if (options_.method == Method::kLocal) {
     std::vector<bool> only(parameters_.size());
@@ -180,10 +185,10 @@ void Estimator::Impl::loop(const at::Tensor& x, const std::vector<int>& chosen, 
       Pass(forward_, x.narrow(0, n, 1), index_, only, options_.method).add(parameters_, to);
     return;
   }
-  int64_t number = count_;
+  auto row = rows.begin();
   const Forward checked = [&](const at::Tensor& one) {
     const at::Tensor y = forward_(one);
-    require_finite(y, number++, 1);
+    require_finite(y, count_ + *row++, 1);
     return y;
   };
   loop_gradients(checked, parameters_, chosen, x, 1, [&](int i, const at::Tensor& g) {
@@ -251,7 +256,7 @@ void Estimator::Impl::check(const at::Tensor& x, const std::vector<int>& chosen,
       got[i] = trial[i].sum();
       trial[i] = Accumulator(parameters_[i], Measure::kAbsolute);  // frees its panels
     }
-    loop(few, group, reference);
+    loop(few, rows, group, reference);
     for (int i : group) {
       const Difference d = compare(got[i], reference[i].sum());
       // Without rounding to hide behind, an error has to be smaller.

@@ -47,7 +47,8 @@ class Estimator {
   ~Estimator();
   Estimator(Estimator&&) noexcept;
 
-  /// Feeds a batch [n, ...]. Throws Error when F's output has another number of rows or isn't finite.
+  /// Feeds a batch [n, ...]. Throws Error when F's output has another number of rows, or isn't finite: naming
+  /// the sample then, counted from 1 over all that were fed.
   void add(const at::Tensor& x);
   /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it). Throws Error naming the
   /// parameter when one isn't finite.

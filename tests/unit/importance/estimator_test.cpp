@@ -365,8 +365,13 @@ TEST_CASE("what can't be right is an error that says where") {
     e.add(torch::randn({4, 6}));
     auto x = torch::randn({6, 6});
     x[3][1] = NAN;
-    CHECK_THROWS_WITH_AS(e.add(x), doctest::Contains("sample 7"), Error);
+    CHECK_THROWS_WITH_AS(e.add(x), doctest::Contains("sample 8:"), Error);
   }
+  // Found only when compared alone: the sample that is meant is the batch's, not the comparison's.
+  const auto alone = [&](const at::Tensor& x) { return x.size(0) > 1 ? linear(x) : linear(x) / (x[0][0] - 7); };
+  auto x = torch::randn({9, 6});
+  x[4][0] = 7;
+  CHECK_THROWS_WITH_AS(Estimator(alone, p.named()).add(x), doctest::Contains("sample 5:"), Error);
   Estimator rows([&](const at::Tensor& x) { return linear(x).t(); }, p.named());
   CHECK_THROWS_WITH_AS(rows.add(torch::randn({3, 6})), doctest::Contains("first dimension"), Error);
   // The gradient of a root is infinite at 0.
