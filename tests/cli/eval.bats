@@ -75,6 +75,9 @@ P
   mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 --no-results -o a.h5
   silent mas-eval -q a.h5 --record a.h5
   h5dump -d /results a.h5 | grep -q accuracy
+  mas-eval a.h5 --record /dev/stdout >b.h5 2>report
+  cmp a.h5 b.h5
+  grep -q "^accuracy" report
 }
 
 @test "other data can be measured, unlabelled data can't" {

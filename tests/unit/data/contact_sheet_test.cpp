@@ -25,6 +25,12 @@ TEST_CASE("a contact sheet is a PNG with a row for each class") {
   CHECK(png == mas::contact_sheet(*data, 4));
 }
 
+TEST_CASE("a sheet of very many classes has the first hundred") {
+  const auto png = mas::contact_sheet(*open("glyphs,kinds=1000,samples=2000"), 2);
+  CHECK(number(png, 16) == 2 * 29 + 1);
+  CHECK(number(png, 20) == 100 * 29 + 1);
+}
+
 TEST_CASE("images of three channels give a sheet in colour") {
   Folder folder;
   const auto data = open(folder.write("x", std::string(3073, '\x05')));
