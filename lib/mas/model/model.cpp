@@ -80,19 +80,20 @@ std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) 
   return records;
 }
 
-Model::Model(const json& arch, uint64_t seed) : name_(arch.value("name", "model")), network_(arch, name_) {
-  network_.initialize(seed);
+Model::Model(const json& arch, uint64_t seed)
+    : name_(arch.value("name", "model")), network_(std::make_unique<LayeredNetwork>(arch, name_)) {
+  network_->initialize(seed);
   file.arch = arch;
-  file.weights = network_.parameters();
-  file.buffers = network_.buffers();
+  file.weights = network_->parameters();
+  file.buffers = network_->buffers();
 }
 
 Model::Model(ModelFile source, const std::string& name)
-    : file(std::move(source)), name_(name), network_(file.arch, name) {
+    : file(std::move(source)), name_(name), network_(std::make_unique<LayeredNetwork>(file.arch, name)) {
   NamedTensors trunk = file.weights;
   trunk.erase("head.weight");
   trunk.erase("head.bias");
-  network_.load(trunk, file.buffers);
+  network_->load(trunk, file.buffers);
   tasks_ = parse_tasks(file.tasks, name);
   check_heads();
 }
@@ -105,7 +106,7 @@ void Model::check_heads() const {
       const auto it = head.find(local);
       if (it == head.end()) throw Error(name_, fmt::format("the head of task {} has no {}", task.name, local));
       Shape want{outputs(task)};
-      if (local == std::string("weight")) want.push_back(network_.feature_size());
+      if (local == std::string("weight")) want.push_back(network_->feature_size());
       if (it->second.sizes() != at::IntArrayRef(want)) {
         throw Error(name_, fmt::format("the head's {} of task {}: shape {}, but the architecture needs {}", local,
                                        task.name, shape_text(it->second.sizes()), shape_text(want)));
@@ -158,7 +159,7 @@ void Model::add_task(const TaskRecord& task) {
   tasks_.push_back(task);
   const int64_t rows = outputs(task) - (task.scenario == Scenario::kTask ? 0 : before);
   if (rows > 0) {
-    const auto head = new_head(rows, network_.feature_size(), derive_seed(task.seed, "head/" + task.name));
+    const auto head = new_head(rows, network_->feature_size(), derive_seed(task.seed, "head/" + task.name));
     const auto dtype = file.weights.empty() ? at::kFloat : file.weights.begin()->second.scalar_type();
     for (const auto& [local, value] : head) {
       if (task.scenario == Scenario::kTask) {
@@ -199,18 +200,13 @@ NamedTensors Model::head_parameters(const TaskRecord& task) const {
 
 NamedTensors Model::shared_parameters() const { return file.weights; }
 
-at::Tensor Model::features(const at::Tensor& x) const {
-  const auto type = file.weights.empty() ? at::kFloat : file.weights.begin()->second.scalar_type();
-  return network_.features(x.scalar_type() == type ? x : x.to(type));
-}
-
 at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
   const auto head = head_parameters(task);
-  return at::linear(features(x), head.at("weight"), head.at("bias"));
+  return at::linear(network_->features(x), head.at("weight"), head.at("bias"));
 }
 
 at::Tensor Model::forward_all(const at::Tensor& x) const {
-  const auto common = features(x);
+  const auto common = network_->features(x);
   std::vector<at::Tensor> all;
   for (const auto& task : tasks_) {
     const auto head = head_parameters(task);

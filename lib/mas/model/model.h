@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -65,19 +66,18 @@ class Model {
   NamedTensors shared_parameters() const;
   NamedTensors head_parameters(const TaskRecord& task) const;
 
-  void train(bool on) { network_.train(on); }
-  const Network& network() const { return network_; }
+  void train(bool on) { network_->train(on); }
+  const Network& network() const { return *network_; }
   const std::string& name() const { return name_; }
 
   ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
 
  private:
-  at::Tensor features(const at::Tensor& x) const;
   std::vector<int64_t> head_classes(const TaskRecord& task) const;
   void check_heads() const;
 
   std::string name_;
-  Network network_;
+  std::unique_ptr<Network> network_;
   std::vector<TaskRecord> tasks_;
 };
 

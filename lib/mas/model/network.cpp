@@ -35,6 +35,9 @@ Shape read_input(const nlohmann::json& arch, const std::string& name) {
 Network::Network(const nlohmann::json& arch, const std::string& name) : name_(name) {
   if (!arch.is_object()) throw Error(name, "no architecture");
   input_ = read_input(arch, name);
+}
+
+LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& name) : Network(arch, name) {
   const auto layers = arch.find("layers");
   if (layers == arch.end() || !layers->is_array()) throw Error(name, "architecture without layers");
   Shape shape = input_;
@@ -75,7 +78,7 @@ Network::Network(const nlohmann::json& arch, const std::string& name) : name_(na
   feature_size_ = static_cast<int64_t>(features);
 }
 
-void Network::initialize(uint64_t seed) {
+void LayeredNetwork::initialize(uint64_t seed) {
   for (auto& layer : layers_) {
     for (const auto& [local, slot] : layer.slots) {
       // A stream a tensor: a layer more or less doesn't change the others' values.
@@ -87,12 +90,12 @@ void Network::initialize(uint64_t seed) {
   }
 }
 
-void Network::load(const NamedTensors& weights, const NamedTensors& buffers) {
+void LayeredNetwork::load(const NamedTensors& weights, const NamedTensors& buffers) {
   assign(weights, false);
   assign(buffers, true);
 }
 
-void Network::assign(const NamedTensors& values, bool buffers) {
+void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {
   size_t used = 0;
   for (auto& layer : layers_) {
     for (const auto& [local, slot] : layer.slots) {
@@ -119,13 +122,13 @@ void Network::assign(const NamedTensors& values, bool buffers) {
   }
 }
 
-at::Tensor Network::features(const at::Tensor& x) const {
-  at::Tensor y = x;
+at::Tensor LayeredNetwork::features(const at::Tensor& x) const {
+  at::Tensor y = x.to(at::kFloat);
   for (const auto& layer : layers_) y = layer.forward(layer, y, training_);
   return y.flatten(1);
 }
 
-NamedTensors Network::collect(bool buffers) const {
+NamedTensors LayeredNetwork::collect(bool buffers) const {
   NamedTensors all;
   for (const auto& layer : layers_) {
     for (const auto& [local, value] : layer.tensors) {

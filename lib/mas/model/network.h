@@ -9,35 +9,53 @@
 
 namespace mas {
 
-/// A network from samples to features, built from an architecture (model/architecture.h). It has shapes from the start
-/// and values once it is initialised or loaded; the tensors in parameters() are the network's own.
+/// A network from samples to features. It has shapes from the start and values once it is initialised or loaded; the
+/// tensors in parameters() are the network's own.
 class Network {
  public:
-  /// `name` is for messages: the file that the architecture came from. Throws Error naming it and the layer.
-  Network(const nlohmann::json& arch, const std::string& name);
+  virtual ~Network() = default;
 
-  /// New values from `seed` (torch.nn's initialisation), float32.
-  void initialize(uint64_t seed);
+  /// New values from `seed`, where the network doesn't bring its own.
+  virtual void initialize(uint64_t seed) = 0;
   /// Values from a file; throws Error naming the first tensor that is missing, too many, or of another shape or type.
-  void load(const NamedTensors& weights, const NamedTensors& buffers);
+  virtual void load(const NamedTensors& weights, const NamedTensors& buffers) = 0;
 
-  /// x: [n, *input()]; returns [n, feature_size()].
-  at::Tensor features(const at::Tensor& x) const;
+  /// x: [n, *input()], floats or int64 token ids; returns [n, feature_size()].
+  virtual at::Tensor features(const at::Tensor& x) const = 0;
   /// Dropout and batch statistics on or off; off at first.
-  void train(bool on) { training_ = on; }
+  virtual void train(bool on) = 0;
 
   const Shape& input() const { return input_; }           ///< of one sample
   int64_t feature_size() const { return feature_size_; }  ///< features a sample, for the head
-  NamedTensors parameters() const { return collect(false); }
-  NamedTensors buffers() const { return collect(true); }
+  virtual NamedTensors parameters() const = 0;
+  virtual NamedTensors buffers() const = 0;
+
+ protected:
+  /// Reads "input". `name` is for messages: the file that the architecture came from.
+  Network(const nlohmann::json& arch, const std::string& name);
+
+  std::string name_;
+  Shape input_;
+  int64_t feature_size_ = 0;
+};
+
+/// A network built from layers (model/architecture.h), float32.
+class LayeredNetwork : public Network {
+ public:
+  /// Throws Error naming `name` and the layer.
+  LayeredNetwork(const nlohmann::json& arch, const std::string& name);
+
+  void initialize(uint64_t seed) override;  ///< as torch.nn does
+  void load(const NamedTensors& weights, const NamedTensors& buffers) override;
+  at::Tensor features(const at::Tensor& x) const override;
+  void train(bool on) override { training_ = on; }
+  NamedTensors parameters() const override { return collect(false); }
+  NamedTensors buffers() const override { return collect(true); }
 
  private:
   NamedTensors collect(bool buffers) const;
   void assign(const NamedTensors& values, bool buffers);
 
-  std::string name_;
-  Shape input_;
-  int64_t feature_size_ = 0;
   std::vector<Layer> layers_;
   bool training_ = false;
 };

@@ -9,7 +9,7 @@ using nlohmann::json;
 
 TEST_CASE("the built-in networks have the published shapes") {
   const auto shapes = [](const char* arch) {
-    Network network(make_architecture(arch, {1, 28, 28}), "test");
+    LayeredNetwork network(make_architecture(arch, {1, 28, 28}), "test");
     network.initialize(1);
     std::map<std::string, Shape> shapes;
     for (const auto& [name, value] : network.parameters()) shapes[name] = value.sizes().vec();
@@ -36,7 +36,7 @@ TEST_CASE("a network of every layer kind computes what torch.nn computes") {
     {"type": "conv2d", "name": "b", "out": 4, "kernel": 2, "dilation": 2, "bias": false}, {"type": "tanh"},
     {"type": "avg_pool2d", "kernel": 2, "stride": 1}, {"type": "adaptive_avg_pool2d", "out": [1, 2]},
     {"type": "dropout", "p": 0.3}, {"type": "flatten"}, {"type": "linear", "name": "c", "out": 5}, {"type": "sigmoid"}]})");
-  Network network(arch, "test");
+  LayeredNetwork network(arch, "test");
   network.initialize(3);
   namespace nn = torch::nn;
   nn::Sequential reference(
@@ -62,7 +62,7 @@ TEST_CASE("a network of every layer kind computes what torch.nn computes") {
 
 TEST_CASE("initial values are uniform within torch.nn's bounds and depend on the seed alone") {
   const auto arch = make_architecture("mlp:400,400", {1, 28, 28});
-  Network a(arch, "test"), b(arch, "test"), c(arch, "test");
+  LayeredNetwork a(arch, "test"), b(arch, "test"), c(arch, "test");
   a.initialize(1);
   b.initialize(1);
   c.initialize(2);
@@ -74,7 +74,7 @@ TEST_CASE("initial values are uniform within torch.nn's bounds and depend on the
 }
 
 TEST_CASE("weights that don't fit are named") {
-  Network network(make_architecture("mlp:4", {3}), "m.h5");
+  LayeredNetwork network(make_architecture("mlp:4", {3}), "m.h5");
   const auto load = [&](NamedTensors weights) { network.load(weights, {}); };
   CHECK_THROWS_WITH_AS(load({{"fc1.weight", torch::zeros({4, 3})}}), "m.h5: fc1.bias is missing", Error);
   CHECK_THROWS_WITH_AS(load({{"fc1.weight", torch::zeros({3, 4})}, {"fc1.bias", torch::zeros({4})}}),
@@ -86,7 +86,7 @@ TEST_CASE("weights that don't fit are named") {
 
 TEST_CASE("a wrong description is an error that names the layer") {
   const auto build = [](const char* layers) {
-    Network(json{{"input", {1, 8, 8}}, {"layers", json::parse(layers)}}, "net.json");
+    LayeredNetwork(json{{"input", {1, 8, 8}}, {"layers", json::parse(layers)}}, "net.json");
   };
   CHECK_THROWS_WITH_AS(build(R"([{"type": "relu"}, {"type": "conv2d", "out": 4, "kernel": 9}])"),
                        "net.json: layer 2 (conv2d): a kernel of 9x9 doesn't fit on 8x8", Error);
