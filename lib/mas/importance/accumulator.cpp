@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace mas {
 namespace {
 
 constexpr int64_t kSlab = 1 << 18;   // elements turned at a time
 constexpr int64_t kGrain = 1 << 18;  // floats worth waking a thread for
+
+double measured(double g, Measure measure) {
+  return measure == Measure::kSquare ? g * g : measure == Measure::kAbsolute ? std::fabs(g) : g;
+}
 
 // to[i] += sum over rows of f(from[row][i])
 void accumulate(double* to, const at::Tensor& each, int64_t size, Measure measure) {
@@ -22,10 +27,34 @@ void accumulate(double* to, const at::Tensor& each, int64_t size, Measure measur
     }
     const double* row = from.data_ptr<double>();
     for (int64_t r = 0; r < rows; r++, row += size)
-      for (int64_t i = begin; i < end; i++) {
-        const double g = row[i];
-        to[i] += measure == Measure::kSquare ? g * g : measure == Measure::kAbsolute ? std::fabs(g) : g;
-      }
+      for (int64_t i = begin; i < end; i++) to[i] += measured(row[i], measure);
+  });
+}
+
+// to[index[n][i]] += f(sum over a sample's equal indices of values[n][i])
+template <class T>
+void accumulate_rows(double* to, const Gradient::Rows& rows, Measure measure) {
+  const int64_t samples = rows.index.size(0), count = rows.index.size(1), width = rows.values.size(2);
+  const auto* index = rows.index.data_ptr<int64_t>();
+  const auto* values = rows.values.data_ptr<T>();
+  std::vector<int64_t> order(samples * count);  // of each sample, by index
+  for (int64_t n = 0; n < samples; n++) {
+    const auto begin = order.begin() + n * count;
+    std::iota(begin, begin + count, n * count);
+    std::stable_sort(begin, begin + count, [&](int64_t a, int64_t b) { return index[a] < index[b]; });
+  }
+  // Each thread has columns of its own, as samples share rows.
+  at::parallel_for(0, width, 1 + kGrain / std::max<int64_t>(1, samples * count), [&](int64_t first, int64_t last) {
+    std::vector<double> sum(last - first);
+    for (int64_t i = 0; i < samples * count; i++) {
+      const T* row = values + order[i] * width;
+      for (int64_t c = first; c < last; c++) sum[c - first] += row[c];
+      const bool more = (i + 1) % count != 0 && index[order[i + 1]] == index[order[i]];
+      if (more) continue;
+      double* target = to + index[order[i]] * width;
+      for (int64_t c = first; c < last; c++) target[c] += measured(sum[c - first], measure);
+      std::fill(sum.begin(), sum.end(), 0);
+    }
   });
 }
 
@@ -40,6 +69,20 @@ double* Accumulator::sums() {
 
 void Accumulator::add(const at::Tensor& each) {
   if (parameter_.numel()) accumulate(sums(), each, parameter_.numel(), measure_);
+}
+
+void Accumulator::add(const Gradient::Rows& rows) {
+  const Gradient::Rows dense{rows.index.contiguous(), rows.values.contiguous()};
+  if (parameter_.numel() == 0 || dense.index.numel() == 0) return;
+  if (dense.values.scalar_type() == at::kDouble)
+    accumulate_rows<double>(sums(), dense, measure_);
+  else
+    accumulate_rows<float>(sums(), dense, measure_);
+}
+
+void Accumulator::add_sum(const at::Tensor& sum) {
+  sums();
+  sum_.add_(sum);
 }
 
 Accumulator::Panels& Accumulator::panels(const std::string& kind, int64_t groups, int64_t k, int64_t columns,

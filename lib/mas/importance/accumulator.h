@@ -23,9 +23,13 @@ class Accumulator {
 
   /// Gradients of m samples, [m, ...] with the parameter's elements in their order.
   void add(const at::Tensor& each);
+  /// Those of samples that have a few rows of the parameter each; of a leaf without a chain.
+  void add(const Gradient::Rows& rows);
   /// Those of `samples` samples as a product or through the kernel; float32. May run inside a hook of the engine.
   void add(const Gradient::Product& product, const Leaf& leaf, int64_t samples);
   void add(const Gradient::Kernel& kernel, const Leaf& leaf);
+  /// Another's sum().
+  void add_sum(const at::Tensor& sum);
   /// Panels into sums: those that a further thousand samples might cost digits, or everything. Not inside a hook.
   void flush(bool everything = false);
   /// Flushes. float64, the parameter's shape; zeros when nothing was added. Not a copy.

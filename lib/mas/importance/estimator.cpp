@@ -1,12 +1,13 @@
 #include "mas/importance/estimator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
 #include <numeric>
-#include <set>
 
 #include "mas/error.h"
 #include "mas/importance/accumulator.h"
+#include "mas/importance/batch_average.h"
 #include "mas/importance/check.h"
 #include "mas/importance/loop.h"
 #include "mas/importance/pass.h"
@@ -18,16 +19,14 @@ constexpr int64_t kFlushSamples = 1024;  // float32 sums of more lose digits
 // A batch is taken in parts whose widest tensor stays in the cache, and below the 32 MiB from which glibc maps each
 // block anew. Every part reads all weights, though: many of them are worth larger parts. Measured.
 constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 28 << 20, kWeightsAPartByte = 8;
-constexpr int64_t kReferenceElements = 1 << 24;  // parameters compared at a time
+constexpr double kRounding = 1e-6, kRoundingWide = 1e-15;  // of sums, relative to the sum of their terms' sizes
+constexpr int64_t kReferenceElements = 1 << 24;            // parameters compared at a time
 
-// Throws Error when y has a value that isn't finite. first: how many samples of the run came before y's first.
-void require_finite(const at::Tensor& y, int64_t first, int64_t samples) {
-  const at::Tensor rows = y.detach().reshape({samples, -1});
-  if (rows.numel() == 0 || std::isfinite(rows.sum().item<double>())) return;  // an overflowing sum is looked at below
-  const at::Tensor bad = at::isfinite(rows).logical_not_().any(1);
-  for (int64_t n = 0; n < samples; n++)
-    if (bad[n].item<bool>())
-      throw Error("sample " + std::to_string(first + n + 1), "the network's output isn't finite");
+// Of n rows k, spread from the first to the last.
+std::vector<int64_t> spread(int64_t k, int64_t n) {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < k; i++) rows.push_back(k == 1 ? 0 : i * (n - 1) / (k - 1));
+  return rows;
 }
 
 }  // namespace
@@ -35,44 +34,64 @@ void require_finite(const at::Tensor& y, int64_t first, int64_t samples) {
 class Estimator::Impl {
  public:
   Impl(Forward forward, NamedTensors parameters, const EstimatorOptions& options);
-  void add(const at::Tensor& x);
+  void add(const at::Tensor& x, const at::Tensor& targets);
   NamedTensors sum();
-  int64_t count() const { return count_ + waiting_; }
+  int64_t count() const { return average_ ? average_->count() : count_; }
   std::vector<Path> paths() const;
 
  private:
-  void add_exactly(const at::Tensor& x);
-  void add_blocks(bool last, const std::function<void(int, const at::Tensor&)>& give);
-  void add_part(const at::Tensor& x);
-  void loop(const at::Tensor& x, const std::vector<int64_t>& rows, const std::vector<int>& chosen,
-            std::vector<Accumulator>& to);
-  std::vector<int> to_check(const Graph& graph, bool several) const;
-  void check(const at::Tensor& x, const std::vector<int>& chosen, const Graph& graph);
+  using Chosen = std::vector<int>;                // parameters
+  using Signatures = std::map<int, std::string>;  // of their uses in a pass
+  /// How far the fast path is known to be right for a parameter as it is used.
+  enum class Trust {
+    kNone,   ///< not compared yet
+    kQuiet,  ///< it had no importance in the samples compared
+    kFull
+  };
+
+  Samples samples_of(const at::Tensor& x, const at::Tensor& targets) const;
+  int64_t part_size(const at::Tensor& x);
+  void add_part(const Samples& part);
+  void add_fast(const Samples& part);
+  std::unique_ptr<Pass> pass(const Samples& samples, const std::vector<bool>& active) const;
+  void run(Pass& pass, const Samples& samples, std::vector<Accumulator>& to, const std::vector<int64_t>& rows = {});
+  void loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to);
+  std::vector<Accumulator> accumulators() const;
+  std::vector<bool> only(const Chosen& chosen) const;
+
+  Trust& trust(int parameter, const Signatures& signatures, bool several);
+  Chosen trusted(Trust how, const Signatures& signatures, bool several);
+  void check(const Samples& part, Chosen chosen, const Signatures& signatures);
+  void compare(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& fast,
+               const std::map<int, double>& arrived, const Signatures& signatures, bool several);
   void refuse(int parameter, const std::string& why);
-  std::vector<int> looped() const;
-  std::string use_of(const Graph& graph, int parameter, bool several) const;
+  Chosen looped() const;
 
   Forward forward_;
   EstimatorOptions options_;
+  Measure measure_;
+  Seeds seeds_;
   std::vector<std::pair<std::string, int>> names_;  // and which parameter it is
   std::vector<at::Tensor> parameters_;
   ParameterIndex index_;
   std::vector<Accumulator> sums_;
-  std::vector<bool> active_;  // by rules; the others take the loop, or have no local rule
+  std::vector<bool> active_;   // by rules; the others take the loop, or have no local rule
+  std::vector<Order> orders_;  // of the samples among the rows of what uses a parameter
   std::vector<std::string> rules_, reasons_;
-  std::vector<bool> disagrees_;                      // kLocal: takes one-sample passes
-  std::set<std::pair<int, std::string>> confirmed_;  // parameters, and the uses of them that were compared
-  std::vector<int64_t> next_check_;                  // part number: for those without importance in samples compared
-  int64_t count_ = 0, parts_ = 0, unflushed_ = 0, widest_ = 0;
-  std::vector<at::Tensor> buffer_;  // estimator batch:N
-  int64_t waiting_ = 0;
+  std::vector<bool> disagrees_;  // kLocal: takes one-sample passes
+  std::map<std::pair<int, std::string>, Trust> trust_;
+  int64_t count_ = 0, unflushed_ = 0, widest_ = 0;
+  std::unique_ptr<BatchAverage> average_;
 };
 
 Estimator::Impl::Impl(Forward forward, NamedTensors parameters, const EstimatorOptions& options)
-    : forward_(std::move(forward)), options_(options) {
+    : forward_(std::move(forward)),
+      options_(options),
+      measure_(options.method == Method::kFisher ? Measure::kSquare : Measure::kAbsolute),
+      seeds_(options.method == Method::kFisher ? fisher_seeds(options.fisher) : squared_norm_seeds()) {
   if (options.batch_average < 0) throw Error("batches to average", "must not be negative");
-  if (options.batch_average && options.method == Method::kLocal)
-    throw Error("batches to average", "not with the local method");
+  if (options.batch_average && options.method != Method::kMas)
+    throw Error("batches to average", "with the method mas only");
   for (auto& [name, tensor] : parameters) {
     if (!tensor.is_leaf()) throw Error(name, "not a leaf of the network's graph");
     if (!tensor.is_floating_point()) throw Error(name, "not a floating-point tensor");
@@ -81,54 +100,54 @@ Estimator::Impl::Impl(Forward forward, NamedTensors parameters, const EstimatorO
     if (!fresh) continue;
     tensor.set_requires_grad(true);
     parameters_.push_back(tensor);
-    sums_.emplace_back(tensor, Measure::kAbsolute);
   }
-  const bool rules = !options.loop || options.method == Method::kLocal;
-  active_.assign(parameters_.size(), rules && !options.batch_average);
+  sums_ = accumulators();
+  active_.assign(parameters_.size(), !options.loop);
+  orders_.assign(parameters_.size(), Order::kFirst);
   rules_.resize(parameters_.size());
   reasons_.assign(parameters_.size(), options.loop ? "asked for" : "");
   disagrees_.assign(parameters_.size(), options.loop && options.method == Method::kLocal);
-  next_check_.assign(parameters_.size(), 0);
+  if (options.batch_average) average_ = std::make_unique<BatchAverage>(forward_, parameters_, options.batch_average);
 }
 
-void Estimator::Impl::add(const at::Tensor& x) {
+std::vector<Accumulator> Estimator::Impl::accumulators() const {
+  std::vector<Accumulator> all;
+  for (const auto& p : parameters_) all.emplace_back(p, measure_);
+  return all;
+}
+
+std::vector<bool> Estimator::Impl::only(const Chosen& chosen) const {
+  std::vector<bool> active(parameters_.size());
+  for (int i : chosen) active[i] = true;
+  return active;
+}
+
+void Estimator::Impl::add(const at::Tensor& x, const at::Tensor& targets) {
   if (x.dim() == 0) throw Error("batch", "has no dimension for samples");
   if (x.size(0) == 0) return;
-  if (!options_.batch_average) return add_exactly(x);
-  buffer_.push_back(x);
-  waiting_ += x.size(0);
-  at::NoGradGuard off;
-  if (waiting_ >= options_.batch_average)
-    add_blocks(false, [&](int i, const at::Tensor& g) {
-      if (g.defined()) sums_[i].add(g.unsqueeze(0));
-    });
+  if (average_) return average_->add(x);
+  const Samples all = samples_of(x, targets);
+  const int64_t n = x.size(0), most = part_size(x), parts = (n + most - 1) / most;
+  for (int64_t i = 0; i < parts; i++) {
+    const int64_t begin = i * n / parts, end = (i + 1) * n / parts;
+    add_part(all.narrow(begin, end - begin));
+  }
 }
 
-// The samples that wait, in blocks of N; with `last` also the rest, which then keeps waiting for its block to fill.
-void Estimator::Impl::add_blocks(bool last, const std::function<void(int, const at::Tensor&)>& give) {
-  const at::Tensor all = buffer_.size() == 1 ? buffer_[0] : at::cat(buffer_);
-  const int64_t block = options_.batch_average, whole = last ? waiting_ : waiting_ / block * block;
-  std::vector<int> everyone(parameters_.size());
-  for (size_t i = 0; i < everyone.size(); i++) everyone[i] = int(i);
-  int64_t number = count_;
-  const Forward checked = [&](const at::Tensor& x) {
-    const at::Tensor y = forward_(x);
-    const int64_t n = x.size(0);
-    if (n > 1 && (y.dim() == 0 || y.size(0) != n)) throw Error("network", "samples aren't along the first dimension");
-    require_finite(y, number, n);
-    number += n;
-    return y;
-  };
-  loop_gradients(checked, parameters_, everyone, all.narrow(0, 0, whole), block, give);
-  if (last) return;
-  count_ += whole;
-  waiting_ -= whole;
-  buffer_.clear();
-  if (waiting_) buffer_.push_back(all.narrow(0, whole, waiting_).clone());
+Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& targets) const {
+  Samples all{x, {}, std::vector<int64_t>(x.size(0))};
+  std::iota(all.numbers.begin(), all.numbers.end(), count_);
+  if (options_.method != Method::kFisher || options_.fisher == Fisher::kExact) return all;
+  if (options_.fisher == Fisher::kSampled) {
+    all.given = draws(all.numbers, options_.seed);
+  } else {
+    if (!targets.defined()) throw Error("the empirical Fisher information", "needs a label for each sample");
+    all.given = targets;
+  }
+  return all;
 }
 
-void Estimator::Impl::add_exactly(const at::Tensor& x) {
-  const int64_t n = x.size(0);
+int64_t Estimator::Impl::part_size(const at::Tensor& x) {
   if (!widest_) {
     at::AutoGradMode on(true);
     widest_ = std::max<int64_t>(1, widest(forward_(x.narrow(0, 0, 1))));
@@ -136,70 +155,82 @@ void Estimator::Impl::add_exactly(const at::Tensor& x) {
   int64_t weights = 0;
   for (const auto& p : parameters_) weights += p.numel() * p.element_size();
   const int64_t bytes = std::clamp(weights / kWeightsAPartByte, kPartBytes, kPartBytesMost);
-  const int64_t most = std::clamp<int64_t>(bytes / (widest_ * x.element_size()), 1, kFlushSamples);
-  const int64_t parts = (n + most - 1) / most;
-  for (int64_t i = 0; i < parts; i++) {
-    const int64_t begin = i * n / parts, end = (i + 1) * n / parts;
-    add_part(x.narrow(0, begin, end - begin));
-  }
+  return std::clamp<int64_t>(bytes / (widest_ * x.element_size()), 1, kFlushSamples);
 }
 
-void Estimator::Impl::add_part(const at::Tensor& x) {
-  const int64_t n = x.size(0);
-  if (unflushed_ + n > kFlushSamples) {
+void Estimator::Impl::add_part(const Samples& part) {
+  if (unflushed_ + part.size() > kFlushSamples) {
     at::NoGradGuard off;
     for (auto& s : sums_) s.flush();
     unflushed_ = 0;
   }
-  if (std::count(active_.begin(), active_.end(), true)) {
-    auto pass = std::make_unique<Pass>(forward_, x, index_, active_, options_.method);
-    const at::Tensor& y = pass->output();
-    if (n > 1 && (y.dim() == 0 || y.size(0) != n)) throw Error("network", "samples aren't along the first dimension");
-    require_finite(y, count_, n);
-    if (const auto chosen = to_check(pass->graph(), n > 1); !chosen.empty()) {
-      const Graph graph = pass->graph();
-      pass.reset();
-      check(x, chosen, graph);
-      pass = std::make_unique<Pass>(forward_, x, index_, active_, options_.method);
-    }
-    pass->add(parameters_, sums_);
-    for (const auto& [i, rule] : pass->rules()) rules_[i] = rule;
-    for (const auto& [i, why] : pass->refused()) refuse(i, why);
-  }
-  std::vector<int64_t> rows(static_cast<size_t>(n));
-  std::iota(rows.begin(), rows.end(), 0);
-  loop(x, rows, looped(), sums_);
-  count_ += n;
-  unflushed_ += n;
-  parts_++;
+  if (std::count(active_.begin(), active_.end(), true)) add_fast(part);
+  loop(part, looped(), sums_);
+  count_ += part.size();
+  unflushed_ += part.size();
 }
 
-// rows: which of the part's samples x has.
-void Estimator::Impl::loop(const at::Tensor& x, const std::vector<int64_t>& rows, const std::vector<int>& chosen,
-                           std::vector<Accumulator>& to) {
+void Estimator::Impl::add_fast(const Samples& part) {
+  const bool several = part.size() > 1;
+  auto now = pass(part, active_);
+  check_outputs(now->output(), part);
+  const Signatures signatures = now->graph().signatures;
+  if (const Chosen fresh = trusted(Trust::kNone, signatures, several); !fresh.empty() && options_.check_samples > 0) {
+    now.reset();
+    check(part, fresh, signatures);
+    now = pass(part, active_);
+  }
+  // Where a quiet parameter shows importance after all, that of this part stands apart until it has been compared.
+  const Chosen quiet = trusted(Trust::kQuiet, signatures, several);
+  std::vector<Accumulator> apart = accumulators();
+  for (int i : quiet) std::swap(sums_[i], apart[i]);
+  run(*now, part, sums_);
+  for (int i : quiet) std::swap(sums_[i], apart[i]);
+  for (const auto& [i, rules] : now->rules()) rules_[i] = fmt::format("{}", fmt::join(rules, " + "));
+  for (const auto& [i, why] : now->refused()) refuse(i, why);
+  now.reset();
+  Chosen shown;
+  for (int i : quiet) {
+    at::NoGradGuard off;
+    if (active_[i] && apart[i].sum().ne(0).any().item<bool>()) shown.push_back(i);
+  }
+  compare(part, shown, apart, {}, signatures, several);
+  for (int i : shown)
+    if (active_[i]) sums_[i].add_sum(apart[i].sum());
+}
+
+std::unique_ptr<Pass> Estimator::Impl::pass(const Samples& samples, const std::vector<bool>& active) const {
+  return std::make_unique<Pass>(forward_, samples.x, index_, active, orders_, options_.method);
+}
+
+void Estimator::Impl::run(Pass& pass, const Samples& samples, std::vector<Accumulator>& to,
+                          const std::vector<int64_t>& rows) {
+  std::vector<at::Tensor> seeds;
+  if (options_.method != Method::kLocal) {
+    at::NoGradGuard off;
+    seeds = seeds_(pass.output().detach(), samples.given);
+  }
+  pass.add(parameters_, to, seeds, rows);
+}
+
+void Estimator::Impl::loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to) {
   if (chosen.empty()) return;
   if (options_.method == Method::kLocal) {
-    std::vector<bool> only(parameters_.size());
-    for (int i : chosen) only[i] = true;
-    for (int64_t n = 0; n < x.size(0); n++)
-      Pass(forward_, x.narrow(0, n, 1), index_, only, options_.method).add(parameters_, to);
+    for (int64_t n = 0; n < samples.size(); n++) {
+      const Samples one = samples.narrow(n, 1);
+      run(*pass(one, only(chosen)), one, to);
+    }
     return;
   }
-  auto row = rows.begin();
-  const Forward checked = [&](const at::Tensor& one) {
-    const at::Tensor y = forward_(one);
-    require_finite(y, count_ + *row++, 1);
-    return y;
-  };
-  loop_gradients(checked, parameters_, chosen, x, 1, [&](int i, const at::Tensor& g) {
+  loop_gradients(forward_, parameters_, chosen, samples, seeds_, 1, [&](int i, const at::Tensor& g) {
     if (g.defined()) to[i].add(g.unsqueeze(0));
   });
 }
 
-std::vector<int> Estimator::Impl::looped() const {
-  std::vector<int> all;
+Estimator::Impl::Chosen Estimator::Impl::looped() const {
+  Chosen all;
   for (size_t i = 0; i < active_.size(); i++)
-    if (options_.method == Method::kMas ? !active_[i] : bool(disagrees_[i])) all.push_back(int(i));
+    if (options_.method == Method::kLocal ? bool(disagrees_[i]) : !active_[i]) all.push_back(int(i));
   return all;
 }
 
@@ -208,69 +239,77 @@ void Estimator::Impl::refuse(int parameter, const std::string& why) {
   reasons_[parameter] = why;
 }
 
-// A way to use a parameter. A batch of one sample can't show couplings, so it confirms less.
-std::string Estimator::Impl::use_of(const Graph& graph, int parameter, bool several) const {
-  const auto found = graph.signatures.find(parameter);
-  return (found == graph.signatures.end() ? "" : found->second) + (several ? "" : "one sample");
+// A batch of one sample can't show couplings, so it confirms less.
+Estimator::Impl::Trust& Estimator::Impl::trust(int parameter, const Signatures& signatures, bool several) {
+  const auto found = signatures.find(parameter);
+  return trust_[{parameter, (found == signatures.end() ? "" : found->second) + (several ? "" : "one sample")}];
 }
 
-std::vector<int> Estimator::Impl::to_check(const Graph& graph, bool several) const {
-  std::vector<int> chosen;
-  if (options_.check_samples <= 0) return chosen;
+Estimator::Impl::Chosen Estimator::Impl::trusted(Trust how, const Signatures& signatures, bool several) {
+  Chosen chosen;
   for (size_t i = 0; i < active_.size(); i++)
-    if (active_[i] && parts_ >= next_check_[i] && !confirmed_.count({int(i), use_of(graph, int(i), several)}))
-      chosen.push_back(int(i));
+    if (active_[i] && trust(int(i), signatures, several) == how) chosen.push_back(int(i));
   return chosen;
 }
 
-void Estimator::Impl::check(const at::Tensor& x, const std::vector<int>& chosen, const Graph& graph) {
-  const int64_t n = x.size(0), k = std::min(options_.check_samples, n);
-  std::vector<int64_t> rows;  // spread over the batch, the first and the last among them
-  for (int64_t i = 0; i < k; i++) rows.push_back(k == 1 ? 0 : i * (n - 1) / (k - 1));
-  std::vector<Accumulator> trial, reference;
-  for (const auto& p : parameters_) {
-    trial.emplace_back(p, Measure::kAbsolute);
-    reference.emplace_back(p, Measure::kAbsolute);
+// With few samples of a batch seeded alone: the others' gradients have to be 0.
+void Estimator::Impl::check(const Samples& part, Chosen chosen, const Signatures& signatures) {
+  const int64_t n = part.size(), k = std::clamp<int64_t>(n - 1, 1, options_.check_samples);
+  const auto rows = spread(k, n);
+  constexpr int kRounds = 3;  // one for each order that samples can be in
+  for (int round = 0; round < kRounds && !chosen.empty(); round++) {
+    std::vector<Accumulator> trial = accumulators();
+    std::map<int, double> arrived;
+    Chosen turned;
+    {
+      const auto few = pass(part, only(chosen));
+      run(*few, part, trial, rows);
+      arrived = few->arrived();
+      for (const auto& [i, why] : few->refused()) refuse(i, why);
+      for (const auto& [i, order] : few->turned()) {
+        orders_[i] = order;
+        turned.push_back(i);
+      }
+    }
+    Chosen settled;
+    for (int i : chosen)
+      if (active_[i] && !std::count(turned.begin(), turned.end(), i)) settled.push_back(i);
+    compare(part.select(rows), settled, trial, arrived, signatures, n > 1);
+    chosen = std::move(turned);
   }
-  std::vector<bool> only(parameters_.size());
-  for (int i : chosen) only[i] = true;
-  std::map<int, std::string> refused;
-  {
-    Pass pass(forward_, x, index_, only, options_.method);
-    pass.add(parameters_, trial, rows);
-    refused = pass.refused();
-  }
-  for (const auto& [i, why] : refused) refuse(i, why);
+  for (int i : chosen) refuse(i, "samples of a batch influence one another");
+}
 
-  const at::Tensor few = x.index_select(0, at::tensor(rows, at::kLong).to(x.device()));
+// The fast path's sums with the loop's over the same samples; frees the fast path's where they disagree.
+void Estimator::Impl::compare(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& fast,
+                              const std::map<int, double>& arrived, const Signatures& signatures, bool several) {
+  std::vector<Accumulator> reference = accumulators();
   for (size_t begin = 0; begin < chosen.size();) {
-    std::vector<int> group;
+    Chosen group;
     for (int64_t elements = 0; begin < chosen.size() && (group.empty() || elements < kReferenceElements); begin++) {
-      if (refused.count(chosen[begin])) continue;
       group.push_back(chosen[begin]);
       elements += parameters_[chosen[begin]].numel();
     }
-    std::map<int, at::Tensor> got;
+    loop(samples, group, reference);
     for (int i : group) {
       at::NoGradGuard off;
-      got[i] = trial[i].sum();
-      trial[i] = Accumulator(parameters_[i], Measure::kAbsolute);  // frees its panels
-    }
-    loop(few, rows, group, reference);
-    for (int i : group) {
-      const Difference d = compare(got[i], reference[i].sum());
+      const Difference d = mas::compare(fast[i].sum(), reference[i].sum());
+      const int64_t elements = parameters_[i].numel();
       // Without rounding to hide behind, an error has to be smaller.
-      const double tolerance = parameters_[i].scalar_type() == at::kDouble ? std::min(1e-6, options_.check_tolerance)
-                                                                           : options_.check_tolerance;
-      if (!d.within(tolerance)) {
-        refuse(i, "differs from the loop by " + std::to_string(d.relative()) + " of its maximum");
+      const bool wide = parameters_[i].scalar_type() == at::kDouble;
+      const double tolerance = wide ? std::min(1e-6, options_.check_tolerance) : options_.check_tolerance;
+      const auto terms = arrived.find(i);
+      double noise = terms == arrived.end() || elements == 0 ? 0 : terms->second / double(elements);
+      noise *= wide ? kRoundingWide : kRounding;
+      if (measure_ == Measure::kSquare) noise *= noise;
+      if (!d.within(tolerance, noise, elements)) {
+        refuse(i, fmt::format("differs from the loop by {:.2g} of its maximum", d.relative()));
         disagrees_[i] = options_.method == Method::kLocal;
-      } else if (d.want_largest > 0 || !graph.signatures.count(i)) {
-        confirmed_.insert({i, use_of(graph, i, n > 1)});
       } else {
-        next_check_[i] = 2 * parts_ + 1;
+        const bool told = d.want_largest > 0 || !signatures.count(i);
+        trust(i, signatures, several) = told ? Trust::kFull : Trust::kQuiet;
       }
-      reference[i] = Accumulator(parameters_[i], Measure::kAbsolute);
+      reference[i] = Accumulator(parameters_[i], measure_);  // frees its sums
     }
   }
 }
@@ -278,11 +317,10 @@ void Estimator::Impl::check(const at::Tensor& x, const std::vector<int>& chosen,
 NamedTensors Estimator::Impl::sum() {
   at::NoGradGuard off;
   std::vector<at::Tensor> all;
-  for (auto& s : sums_) all.push_back(s.sum().clone());
-  if (waiting_)
-    add_blocks(true, [&](int i, const at::Tensor& g) {
-      if (g.defined()) all[i].add_(g.abs().to(at::kDouble).cpu());
-    });
+  if (average_)
+    all = average_->sums();
+  else
+    for (auto& s : sums_) all.push_back(s.sum().clone());
   NamedTensors named;
   for (const auto& [name, i] : names_) {
     if (!at::isfinite(all[i]).all().item<bool>()) throw Error(name, "its importance isn't finite");
@@ -295,7 +333,7 @@ NamedTensors Estimator::Impl::sum() {
 std::vector<Path> Estimator::Impl::paths() const {
   std::vector<Path> all;
   for (const auto& [name, i] : names_) {
-    if (options_.batch_average)
+    if (average_)
       all.push_back({name, "batch", ""});
     else if (options_.method == Method::kLocal && !reasons_[i].empty() && !disagrees_[i])
       all.push_back({name, "no local rule", reasons_[i]});
@@ -311,7 +349,7 @@ Estimator::Estimator(Forward forward, NamedTensors parameters, const EstimatorOp
     : impl_(new Impl(std::move(forward), std::move(parameters), options)) {}
 Estimator::~Estimator() = default;
 Estimator::Estimator(Estimator&&) noexcept = default;
-void Estimator::add(const at::Tensor& x) { impl_->add(x); }
+void Estimator::add(const at::Tensor& x, const at::Tensor& targets) { impl_->add(x, targets); }
 NamedTensors Estimator::sum() { return impl_->sum(); }
 int64_t Estimator::count() const { return impl_->count(); }
 std::vector<Path> Estimator::paths() const { return impl_->paths(); }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "mas/importance/seeds.h"
 #include "mas/tensors.h"
 
 namespace mas {
@@ -14,16 +15,19 @@ namespace mas {
 using Forward = std::function<at::Tensor(const at::Tensor& x)>;
 
 enum class Method {
-  kMas,   ///< |d ||F(x_n)||_2^2 / d theta|                              (Aljundi et al., eq. 3 and section 4.1)
-  kLocal  ///< |d ||y_l(x_n)||_2^2 / d theta_l| of each layer on its own  (the same, section 4.2: Hebb's rule)
+  kMas,    ///< |d ||F(x_n)||_2^2 / d theta|                              (Aljundi et al., eq. 3 and section 4.1)
+  kLocal,  ///< |d ||y_l(x_n)||_2^2 / d theta_l| of each layer on its own  (the same, section 4.2: Hebb's rule)
+  kFisher  ///< (d log p(c | x_n) / d theta)^2, the Fisher information's diagonal (Kirkpatrick et al. 2017)
 };
 
 struct EstimatorOptions {
   Method method = Method::kMas;
-  int64_t batch_average = 0;      ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
-  int64_t check_samples = 3;      ///< samples of each run that the fast path is compared on
-  double check_tolerance = 1e-3;  ///< of the largest value of a tensor, and of the sum of its values
-  bool loop = false;              ///< the one-sample loop for every parameter: the reference, slow
+  Fisher fisher = Fisher::kExact;  ///< of kFisher: which classes c
+  uint64_t seed = 0;               ///< of the classes drawn for Fisher::kSampled
+  int64_t batch_average = 0;       ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
+  int64_t check_samples = 3;       ///< samples of each run that the fast path is compared on
+  double check_tolerance = 1e-3;   ///< of the largest value of a tensor, and of the sum of its values
+  bool loop = false;               ///< the one-sample loop for every parameter: the reference, slow
 };
 
 /// How one parameter's importance is computed, for --verbose.
@@ -38,8 +42,8 @@ struct Path {
 ///
 /// What the fast path gives is compared with one-sample backward passes: in a whole batch, samples spread over it are
 /// seeded alone, so that couplings between samples show. A parameter that disagrees takes the loop, and paths() says
-/// so. The comparison is made again when the network uses a parameter in a new way, and (from time to time) for
-/// parameters whose importance was 0 in all samples compared so far.
+/// so. The comparison is made again when the network uses a parameter in a new way. Where a parameter's importance was
+/// 0 in all samples compared, nothing is added by the fast path until one part's samples have all been compared.
 class Estimator {
  public:
   /// parameters: leaves of F's graph under their names (one leaf may have several); requires_grad is set on them.
@@ -47,9 +51,10 @@ class Estimator {
   ~Estimator();
   Estimator(Estimator&&) noexcept;
 
-  /// Feeds a batch [n, ...]. Throws Error when F's output has another number of rows, or isn't finite: naming
-  /// the sample then, counted from 1 over all that were fed.
-  void add(const at::Tensor& x);
+  /// Feeds a batch [n, ...]. `targets`: int64 [n], indices of outputs, which Fisher::kEmpirical alone needs. Throws
+  /// Error when F's output has another number of rows, or isn't finite: naming the sample then, counted from 1 over all
+  /// that were fed.
+  void add(const at::Tensor& x, const at::Tensor& targets = {});
   /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it). Throws Error naming the
   /// parameter when one isn't finite.
   NamedTensors sum();

@@ -1,48 +1,84 @@
 #include "mas/importance/graph.h"
 
+#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/generated/Functions.h>
 
 #include <algorithm>
 #include <set>
+
+#include "mas/importance/integers.h"
 
 namespace mas {
 namespace {
 
 using torch::autograd::Node;
 
-bool rearranges(Node& node) {
+bool among(const Node& node, const std::set<std::string>& names) { return names.count(node.name()) > 0; }
+
+// Each element goes to one place, and to no other's.
+bool moves(const Node& node) {
   static const std::set<std::string> names{
-      "TBackward0",       "NumpyTBackward0",     "TransposeBackward0", "TransposeBackward1",    "PermuteBackward0",
-      "ViewBackward0",    "UnsafeViewBackward0", "ReshapeBackward0",   "ReshapeAliasBackward0", "UnsqueezeBackward0",
-      "SqueezeBackward0", "SqueezeBackward1",    "AliasBackward0",     "CloneBackward0",        "ReshapeCopyBackward0",
-      "MovedimBackward0", "FlattenBackward0"};
-  return node.num_outputs() == 1 && names.count(node.name());
+      "TBackward0",       "NumpyTBackward0",      "TransposeBackward0",      "TransposeBackward1",
+      "PermuteBackward0", "ViewBackward0",        "UnsafeViewBackward0",     "ReshapeBackward0",
+      "CloneBackward0",   "UnsqueezeBackward0",   "SqueezeBackward0",        "SqueezeBackward1",
+      "AliasBackward0",   "MovedimBackward0",     "ReshapeAliasBackward0",   "ReshapeCopyBackward0",
+      "FlattenBackward0", "SliceBackward0",       "SelectBackward0",         "SplitBackward0",
+      "UnbindBackward0",  "UnsafeSplitBackward0", "SplitWithSizesBackward0", "UnsafeSplitWithSizesBackward0"};
+  return among(node, names);
+}
+
+// A parameter that is only reached through an exp() or the like: log-scales, positive weights.
+bool maps_elements(const Node& node) {
+  static const std::set<std::string> names{"ExpBackward0",  "SoftplusBackward0", "SigmoidBackward0",
+                                           "TanhBackward0", "SqrtBackward0",     "RsqrtBackward0",
+                                           "NegBackward0",  "ReluBackward0",     "ReciprocalBackward0"};
+  return among(node, names);
 }
 
 Leaf resolve(const torch::autograd::Edge& edge, const ParameterIndex& index) {
   Leaf leaf;
-  for (auto node = edge.function; node; node = node->next_edge(0).function) {
+  uint32_t output = edge.input_nr;
+  for (auto node = edge.function; node;) {
     if (auto* end = dynamic_cast<torch::autograd::AccumulateGrad*>(node.get())) {
       const auto found = index.find(end->variable.unsafeGetTensorImpl());
       if (found != index.end()) leaf.parameter = found->second;
       break;
     }
-    if (!rearranges(*node)) break;
-    leaf.chain.push_back(node);
+    if (node->num_outputs() != 1 || !(moves(*node) || maps_elements(*node))) break;
+    leaf.chain.push_back({node, output});
+    leaf.moves = leaf.moves && moves(*node);
+    output = node->next_edge(0).input_nr;
+    node = node->next_edge(0).function;
   }
   return leaf;
+}
+
+// Which part of its input a node takes, where its name doesn't tell.
+std::string part(const Leaf::Step& step) {
+  using namespace torch::autograd::generated;
+  if (const auto* slice = dynamic_cast<const SliceBackward0*>(step.node.get()))
+    return fmt::format("{},{},{},{}", slice->dim, slice->start ? integer(*slice->start) : 0,
+                       slice->end ? integer(*slice->end) : INT64_MAX, integer(slice->step));
+  if (const auto* select = dynamic_cast<const SelectBackward0*>(step.node.get()))
+    return fmt::format("{},{}", select->dim, integer(select->index));
+  return step.output ? std::to_string(step.output) : "";
 }
 
 }  // namespace
 
 at::Tensor Leaf::pull(at::Tensor value) const {
-  for (const auto& node : chain) value = (*node)({value})[0];
+  for (const auto& [node, output] : chain) {
+    torch::autograd::variable_list values(node->num_inputs());
+    values.at(output) = std::move(value);
+    value = (*node)(std::move(values))[0];
+  }
   return value;
 }
 
 std::string Leaf::signature() const {
   std::string names;
-  for (const auto& node : chain) names += ">" + node->name();
+  for (const auto& step : chain) names += ">" + step.node->name() + part(step);
   return names;
 }
 
@@ -114,7 +150,7 @@ int64_t widest(const at::Tensor& y) {
     Node* node = stack.back();
     stack.pop_back();
     if (!seen.insert(node).second || dynamic_cast<torch::autograd::AccumulateGrad*>(node)) continue;
-    if (!rearranges(*node) && node->num_inputs()) {
+    if (!moves(*node) && node->num_inputs()) {
       int64_t elements = 1;
       for (int64_t size : output_shape(*node, 0)) elements *= size;
       most = std::max(most, elements);

@@ -11,15 +11,21 @@
 
 namespace mas {
 
-/// An edge that leads to a parameter, through nodes that only rearrange its elements (transpose, view, ...).
+/// An edge that leads to a parameter, through nodes that have no other input: that rearrange its elements (transpose,
+/// view, ...), take a part of them (slice, split, ...) or map them one by one (exp, softplus, ...).
 struct Leaf {
-  int parameter = -1;  ///< -1: the edge leads elsewhere
-  std::vector<std::shared_ptr<torch::autograd::Node>> chain;
+  struct Step {
+    std::shared_ptr<torch::autograd::Node> node;
+    uint32_t output = 0;  ///< which of the node's outputs is used
+  };
+  int parameter = -1;       ///< -1: the edge leads elsewhere
+  std::vector<Step> chain;  ///< from the using node to the parameter
+  bool moves = true;        ///< the chain only moves elements: |.| and squares commute with pull()
 
-  /// From the shape that the using node saw to the parameter's own. |.| and squares commute with it, so that it works
-  /// on sums as on gradients. Not inside a hook of the autograd engine: nodes give undefined tensors there.
+  /// From a gradient in the shape that the using node saw to one in the parameter's own; where the leaf only moves
+  /// elements, also for sums of |.|. Not inside a hook of the autograd engine: nodes give undefined tensors there.
   at::Tensor pull(at::Tensor value) const;
-  /// The chain's node names: equal for leaves whose elements lie the same way.
+  /// Equal for leaves that see the same elements in the same way.
   std::string signature() const;
 };
 

@@ -29,18 +29,25 @@ class OnlyChosen {
 }  // namespace
 
 void loop_gradients(const Forward& forward, const std::vector<at::Tensor>& parameters, const std::vector<int>& chosen,
-                    const at::Tensor& x, int64_t block, const std::function<void(int, const at::Tensor&)>& give) {
+                    const Samples& samples, const Seeds& seeds, int64_t block,
+                    const std::function<void(int, const at::Tensor&)>& give) {
   if (chosen.empty()) return;
   const OnlyChosen only(parameters, chosen);
   std::vector<at::Tensor> wanted;
   for (int i : chosen) wanted.push_back(parameters[i]);
-  for (int64_t n = 0; n < x.size(0); n += block) {
+  for (int64_t n = 0; n < samples.size(); n += block) {
     at::AutoGradMode on(true);
-    const at::Tensor y = forward(x.narrow(0, n, std::min(block, x.size(0) - n)));
-    std::vector<at::Tensor> gradients(wanted.size());
-    if (y.requires_grad()) gradients = torch::autograd::grad({y}, wanted, {2 * y.detach()}, false, false, true);
-    at::NoGradGuard off;
-    for (size_t i = 0; i < chosen.size(); i++) give(chosen[i], gradients[i]);
+    const Samples few = samples.narrow(n, std::min(block, samples.size() - n));
+    const at::Tensor y = forward(few.x);
+    check_outputs(y, few);
+    const auto all = seeds(y.detach(), few.given);
+    for (size_t s = 0; s < all.size(); s++) {
+      std::vector<at::Tensor> gradients(wanted.size());
+      const bool last = s + 1 == all.size();
+      if (y.requires_grad()) gradients = torch::autograd::grad({y}, wanted, {all[s]}, !last, false, true);
+      at::NoGradGuard off;
+      for (size_t i = 0; i < chosen.size(); i++) give(chosen[i], gradients[i]);
+    }
   }
 }
 

@@ -34,7 +34,8 @@ bool kernel_takes(const Gradient::Product& p) {
 }
 
 bool only_transposes(const Leaf& leaf) {
-  return std::all_of(leaf.chain.begin(), leaf.chain.end(), [](const auto& n) { return n->name() == "TBackward0"; });
+  return std::all_of(leaf.chain.begin(), leaf.chain.end(),
+                     [](const auto& step) { return step.node->name() == "TBackward0"; });
 }
 
 // The ReLU whose only input is the node's output, seen through reshapes that keep the elements' order.
@@ -52,40 +53,36 @@ Node* following_relu(const Graph& graph, Node* node) {
 }  // namespace
 
 Pass::Pass(const Forward& forward, const at::Tensor& x, const ParameterIndex& index, const std::vector<bool>& active,
-           Method method)
-    : method_(method), samples_(x.size(0)) {
+           const std::vector<Order>& orders, Method method)
+    : method_(method), samples_(x.size(0)), orders_(orders) {
   at::AutoGradMode on(true);
   y_ = forward(x);
   graph_ = walk(
       y_, index, [&](int i) { return bool(active[i]); },
       [&](Node& node) {
         const Rule* rule = find_rule(node);
-        return rule && (method == Method::kMas || rule->output);
+        return rule && (method != Method::kLocal || rule->output);
       });
   for (const auto& [parameter, node] : graph_.unknown) refused_[parameter] = "no rule for " + node;
 }
 
 void Pass::add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators,
-               const std::vector<int64_t>& rows) {
+               const std::vector<at::Tensor>& seeds, const std::vector<int64_t>& rows) {
   accumulators_ = &accumulators;
   rows_ = rows;
-  if (method_ == Method::kMas)
-    backward();
-  else
+  if (method_ == Method::kLocal)
     local(parameters);
-  at::NoGradGuard off;
-  for (const auto& [parameter, uses] : waiting_)
-    if (!refused_.count(parameter)) add_together(parameter, uses);
-  waiting_.clear();
+  else
+    backward(seeds);
 }
 
 at::Tensor Pass::masked(const at::Tensor& seed) const {
-  if (rows_.empty()) return seed;
+  if (rows_.empty() || samples_ == 1) return seed;
   const auto keep = at::tensor(rows_, at::kLong).to(seed.device());
   return at::zeros_like(seed).index_copy_(0, keep, seed.index_select(0, keep));
 }
 
-void Pass::backward() {
+void Pass::backward(const std::vector<at::Tensor>& seeds) {
   torch::autograd::edge_list outputs;
   std::vector<const Use*> ends;
   for (const auto& use : graph_.uses) {
@@ -97,15 +94,25 @@ void Pass::backward() {
     }
   }
   if (outputs.empty()) return;
-  at::Tensor seed;
-  {
-    at::NoGradGuard off;
-    seed = samples_ == 1 ? 2 * y_.detach() : masked(2 * y_.detach());
+  for (size_t s = 0; s < seeds.size(); s++) {
+    at::Tensor seed;
+    {
+      at::NoGradGuard off;
+      seed = masked(seeds[s]);
+    }
+    const auto deltas = torch::autograd::Engine::get_default_engine().execute(
+        {torch::autograd::impl::gradient_edge(y_)}, {seed}, /*keep_graph=*/s + 1 < seeds.size(),
+        /*create_graph=*/false, /*accumulate_grad=*/false, outputs);
+    for (size_t i = 0; i < deltas.size(); i++) arrive(*ends[i], deltas[i]);
+    add_waiting();
   }
-  const auto deltas = torch::autograd::Engine::get_default_engine().execute(
-      {torch::autograd::impl::gradient_edge(y_)}, {seed}, /*keep_graph=*/false, /*create_graph=*/false,
-      /*accumulate_grad=*/false, outputs);
-  for (size_t i = 0; i < deltas.size(); i++) arrive(*ends[i], deltas[i]);
+}
+
+void Pass::add_waiting() {
+  at::NoGradGuard off;
+  for (const auto& [parameter, uses] : waiting_)
+    if (!refused_.count(parameter) && !turned_.count(parameter)) add_together(parameter, uses);
+  waiting_.clear();
 }
 
 // Section 4.2 of the paper: the gradient of ||y_l||^2, 2 y_l, with the layer's input held constant.
@@ -126,56 +133,84 @@ void Pass::local(const std::vector<at::Tensor>& parameters) {
     if (y.size(0) % samples_ == 0) y = masked(y.reshape({samples_, -1})).reshape(shape);
     arrive(use, 2 * y);
   }
+  add_waiting();
 }
 
-bool Pass::coupled(const at::Tensor& delta) const {
+// apart: [n, t, ...]
+bool Pass::coupled(const at::Tensor& apart) const {
   auto others = at::ones(samples_, at::kBool);
   others.index_fill_(0, at::tensor(rows_, at::kLong), false);
-  return delta.reshape({samples_, -1}).ne(0).any(1).logical_and_(others.to(delta.device())).any().item<bool>();
+  return apart.flatten(1).ne(0).any(1).logical_and_(others.to(apart.device())).any().item<bool>();
 }
 
-void Pass::arrive(const Use& use, at::Tensor delta) {
+// Whether the gradient's rows have the samples where the parameter's should. When few samples were seeded alone, the
+// rows that aren't zero tell.
+bool Pass::in_order(int parameter, const at::Tensor& lead) {
+  const Order own = orders_[parameter];
+  const at::Tensor apart = by_sample(lead, samples_, own);
+  if (rows_.empty() || samples_ == 1) {
+    if (!apart.defined()) refused_[parameter] = "the layer's samples aren't along a dimension of its output";
+    return apart.defined();
+  }
+  if (apart.defined() && !coupled(apart)) return true;
+  bool fits = apart.defined();
+  for (const Order other : {Order::kFirst, Order::kSecond, Order::kLast}) {
+    const at::Tensor turned = other == own ? at::Tensor() : by_sample(lead, samples_, other);
+    fits = fits || turned.defined();
+    if (!turned.defined() || coupled(turned)) continue;
+    turned_[parameter] = other;
+    return false;
+  }
+  refused_[parameter] =
+      fits ? "samples of a batch influence one another" : "the layer's samples aren't along a dimension of its output";
+  return false;
+}
+
+void Pass::arrive(const Use& use, const at::Tensor& delta) {
   if (!delta.defined()) return;
   at::NoGradGuard off;
-  const char* wrong = nullptr;
-  if (delta.dim() == 0 || delta.size(0) % samples_)
-    wrong = "the layer's samples aren't along its first dimension";
-  else if (!rows_.empty() && coupled(delta))
-    wrong = "samples of a batch influence one another";
   const Rule& rule = *find_rule(*use.node);
-  Arrival arrival{*use.node, delta, samples_, {}, kernel_takes(delta)};
-  for (const auto& [slot, leaf] : use.slots) {
-    if (refused_.count(leaf.parameter)) continue;
-    if (wrong) {
-      refused_[leaf.parameter] = wrong;
-      continue;
-    }
-    arrival.slots.insert(slot);
-    arrival.kernels = arrival.kernels && graph_.times.at(leaf.parameter) == 1;
+  if (!rows_.empty()) {
+    const double total = delta.abs().sum(at::kDouble).item<double>();
+    for (const auto& slot : use.slots) arrived_[slot.second.parameter] += total;
   }
-  if (arrival.slots.empty()) return;
-  const auto gradients = rule.gradients(arrival);
-  for (int slot : arrival.slots) {
-    const Leaf& leaf = use.slots.at(slot);
-    const auto found = gradients.find(slot);
-    if (found == gradients.end()) {
-      refused_[leaf.parameter] = "no rule for this use of " + use.node->name();
-      continue;
+  std::map<Order, std::set<int>> slots;
+  for (const auto& [slot, leaf] : use.slots) {
+    if (refused_.count(leaf.parameter) || turned_.count(leaf.parameter)) continue;
+    if (in_order(leaf.parameter, rule.lead ? rule.lead(delta, slot) : delta))
+      slots[orders_[leaf.parameter]].insert(slot);
+  }
+  for (const auto& [order, wanted] : slots) {
+    Arrival arrival{*use.node, delta, samples_, order, wanted, kernel_takes(delta)};
+    for (int slot : wanted) {
+      const Leaf& leaf = use.slots.at(slot);
+      arrival.kernels = arrival.kernels && leaf.moves && graph_.times.at(leaf.parameter) == 1;
     }
-    rules_[leaf.parameter] = rule.name;
-    if (graph_.times.at(leaf.parameter) == 1)
-      add_gradient(leaf.parameter, leaf, found->second);
-    else
-      waiting_[leaf.parameter].push_back({leaf, found->second});
+    const auto gradients = rule.gradients(arrival);
+    for (int slot : wanted) {
+      const Leaf& leaf = use.slots.at(slot);
+      const auto found = gradients.find(slot);
+      if (found == gradients.end()) {
+        refused_[leaf.parameter] = "no rule for this use of " + use.node->name();
+        continue;
+      }
+      rules_[leaf.parameter].insert(rule.name);
+      if (graph_.times.at(leaf.parameter) == 1)
+        add_gradient(leaf.parameter, leaf, found->second);
+      else
+        waiting_[leaf.parameter].push_back({leaf, found->second});
+    }
   }
 }
 
 void Pass::add_gradient(int parameter, const Leaf& leaf, const Gradient& gradient) {
   auto& to = (*accumulators_)[parameter];
-  if (gradient.kernel.add)
+  if (leaf.moves && gradient.kernel.add)
     to.add(gradient.kernel, leaf);
-  else if (kernel_takes(gradient.product))
+  else if (leaf.moves && kernel_takes(gradient.product))
     to.add(gradient.product, leaf, samples_);
+  else if (leaf.chain.empty() && gradient.rows.index.defined() && gradient.rows.index.device().is_cpu())
+    to.add(gradient.rows);
   else if (leaf.chain.empty())
     add_together(parameter, {{leaf, gradient}});
   else

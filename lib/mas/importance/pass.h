@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,49 +12,61 @@
 
 namespace mas {
 
-/// One forward pass over a batch and, for kMas, one engine call from its output, whose per-sample gradients go through
-/// the rules into accumulators. No weight gradient is computed.
+/// One forward pass over samples and, for kMas and kFisher, an engine call from its output for each seed, whose
+/// per-sample gradients go through the rules into accumulators. No weight gradient is computed.
 class Pass {
  public:
-  /// Runs F on x with gradients on. Parameters with active[i] false are left alone.
+  /// Runs F on x with gradients on. Parameters with active[i] false are left alone; orders[i] says where the samples
+  /// are among the rows of the nodes that use parameter i.
   Pass(const Forward& forward, const at::Tensor& x, const ParameterIndex& index, const std::vector<bool>& active,
-       Method method);
+       const std::vector<Order>& orders, Method method);
 
   const at::Tensor& output() const { return y_; }
   const Graph& graph() const { return graph_; }
 
-  /// Adds the samples' importance to accumulators[i] of every active parameter that a rule covers; once. With `rows`,
-  /// of these samples alone, though all are in the batch; then a layer is refused whose gradients show that samples
-  /// influence one another.
+  /// Adds the samples' importance to accumulators[i] of every active parameter that a rule covers; once. `seeds`: of
+  /// the output; unused by kLocal. With `rows`, of these samples alone, though all are in the batch; then a layer is
+  /// refused whose gradients show that samples influence one another, or turned where they lie in another order.
   void add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators,
-           const std::vector<int64_t>& rows = {});
+           const std::vector<at::Tensor>& seeds, const std::vector<int64_t>& rows = {});
 
   /// Parameters nothing was added for, and why.
   const std::map<int, std::string>& refused() const { return refused_; }
+  /// Parameters nothing was added for because their samples are in this order.
+  const std::map<int, Order>& turned() const { return turned_; }
+  /// Σ|δ| over what arrived at the uses of a parameter; where `rows` were given. Tells how much may have cancelled:
+  /// a bias in front of an instance norm has a gradient of 0 and rounding.
+  const std::map<int, double>& arrived() const { return arrived_; }
   /// The rules that parameters were added by.
-  const std::map<int, std::string>& rules() const { return rules_; }
+  const std::map<int, std::set<std::string>>& rules() const { return rules_; }
 
  private:
   struct Waiting {
     Leaf leaf;
     Gradient gradient;
   };
-  void backward();
+  void backward(const std::vector<at::Tensor>& seeds);
   void local(const std::vector<at::Tensor>& parameters);
-  void arrive(const Use& use, at::Tensor delta);
+  void arrive(const Use& use, const at::Tensor& delta);
+  bool in_order(int parameter, const at::Tensor& lead);
   void add_gradient(int parameter, const Leaf& leaf, const Gradient& gradient);
+  void add_waiting();
   void add_together(int parameter, const std::vector<Waiting>& uses);
-  bool coupled(const at::Tensor& delta) const;
+  bool coupled(const at::Tensor& apart) const;
   at::Tensor masked(const at::Tensor& seed) const;
 
   Method method_;
   int64_t samples_;
+  const std::vector<Order>& orders_;
   at::Tensor y_;
   Graph graph_;
   std::vector<int64_t> rows_;
   std::vector<Accumulator>* accumulators_ = nullptr;
   std::map<int, std::vector<Waiting>> waiting_;  // need what hooks can't do, or their other uses
-  std::map<int, std::string> refused_, rules_;
+  std::map<int, std::string> refused_;
+  std::map<int, std::set<std::string>> rules_;
+  std::map<int, Order> turned_;
+  std::map<int, double> arrived_;
 };
 
 }  // namespace mas

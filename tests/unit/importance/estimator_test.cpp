@@ -206,7 +206,7 @@ TEST_CASE("samples along the second dimension of a layer don't pass for rows of 
     const auto want = test::estimate(single, x, 1);
     CHECK(error(test::estimate(batched, x, 8), want) < 1e-5);
     if (method == Method::kMas) CHECK(error(want, one_by_one(f, p.named(), x)) < 1e-5);
-    CHECK(path(batched, "w") == "loop");
+    CHECK(path(batched, "w") == (method == Method::kMas ? "linear" : "loop"));
   }
 }
 
@@ -286,7 +286,7 @@ TEST_CASE("parameters without a rule take the loop alone, and unused ones have n
   torch::manual_seed(14);
   auto w = torch::randn({6, 4}), odd = torch::randn({4, 4}), unused = torch::randn({3});
   const NamedTensors all{{"w", w}, {"odd", odd}, {"unused", unused}};
-  const Forward f = [&](const at::Tensor& x) { return x.matmul(w).tanh().matmul(odd.exp()); };
+  const Forward f = [&](const at::Tensor& x) { return x.matmul(w).tanh().matmul(odd.sin()); };
   const auto x = torch::randn({5, 6});
   Estimator e(f, all);
   CHECK(error(test::estimate(e, x, 5), one_by_one(f, all, x)) < 1e-5);

@@ -14,7 +14,8 @@ TEST_CASE("the loop gives each block's gradient for the chosen parameters alone 
     return t * b;
   };
   std::vector<at::Tensor> got;
-  loop_gradients(f, {a, b, c}, {1, 2}, x, 2, [&](int i, const at::Tensor& g) {
+  const Samples samples{x, {}, {0, 1, 2}};
+  loop_gradients(f, {a, b, c}, {1, 2}, samples, squared_norm_seeds(), 2, [&](int i, const at::Tensor& g) {
     if (i == 1) got.push_back(g);
     if (i == 2) CHECK(!g.defined());
   });
@@ -24,7 +25,7 @@ TEST_CASE("the loop gives each block's gradient for the chosen parameters alone 
   CHECK(a.requires_grad());
   CHECK(!b.requires_grad());
   const Forward fails = [](const at::Tensor&) -> at::Tensor { throw std::runtime_error("no"); };
-  CHECK_THROWS(loop_gradients(fails, {a, b}, {1}, x, 1, {}));
+  CHECK_THROWS(loop_gradients(fails, {a, b}, {1}, samples, squared_norm_seeds(), 1, {}));
   CHECK(a.requires_grad());
 }
 
@@ -34,13 +35,14 @@ TEST_CASE("a comparison sees the largest and the total difference, and NaN is ne
   CHECK(d.largest == 0.5);
   CHECK(d.total == 0.5);
   CHECK(d.relative() == 0.125);
-  CHECK(d.within(0.13));
-  CHECK(!d.within(0.12));
-  CHECK(!compare(of({NAN, 2, 4}), of({1, 2, 4})).within(1));
-  CHECK(compare(of({0, 0}), of({0, 0})).within(0));
-  CHECK(!compare(of({0, 1e-9}), of({0, 0})).within(1));
+  CHECK(d.within(0.13, 0, 3));
+  CHECK(!d.within(0.12, 0, 3));
+  CHECK(!compare(of({NAN, 2, 4}), of({1, 2, 4})).within(1, 1, 3));
+  CHECK(compare(of({0, 0}), of({0, 0})).within(0, 0, 2));
+  CHECK(!compare(of({0, 1e-9}), of({0, 0})).within(1, 0, 2));
+  CHECK(compare(of({0, 1e-9}), of({0, 0})).within(0, 2e-9, 2));
   // Each off by little of the maximum, but all of them: the total shows it.
   const auto want = torch::full({1000}, 1e-4, at::kDouble);
   want[0] = 1;
-  CHECK(!compare(want * 0.9 + (want > 0.5) * 0.1, want).within(1e-3));
+  CHECK(!compare(want * 0.9 + (want > 0.5) * 0.1, want).within(1e-3, 0, 1000));
 }

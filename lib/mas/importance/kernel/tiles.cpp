@@ -35,8 +35,8 @@ void tile(const float* HWY_RESTRICT x, const int64_t* HWY_RESTRICT offset, const
     for (int v = 0; v < kVectors; v++) sum[r][v] = hn::Zero(kLanes);
   }
   for (int i = 0; i < kRows * kVectors * kWidth; i += 16) hwy::Prefetch(omega + i);  // arrives during the sums
-  for (int64_t i = 0; i < positions.rows; i++) {
-    int64_t at = i * positions.row_step;
+  for (int64_t line = 0; line < positions.planes * positions.rows; line++) {
+    int64_t at = line / positions.rows * positions.plane_step + line % positions.rows * positions.row_step;
     for (int64_t j = 0; j < positions.columns; j++, at += positions.column_step, delta += kWidth * kVectors) {
       Vector d[kVectors];
       HWY_UNROLL(4)

@@ -6,11 +6,13 @@ namespace mas {
 /// What is summed over samples: |g| (MAS) or g^2 (Fisher).
 enum class Measure { kAbsolute, kSquare, kNone /* terms that are measured already */ };
 
-/// Where a sample's positions l = (i, j) lie in x: p(l) = i * row_step + j * column_step, in floats.
+/// Where a sample's positions l = (h, i, j) lie in x: p(l) = h * plane_step + i * row_step + j * column_step, in
+/// floats.
 struct Positions {
   int64_t rows = 1, columns = 1;
   int64_t row_step = 0, column_step = 1;
-  int64_t count() const { return rows * columns; }
+  int64_t planes = 1, plane_step = 0;
+  int64_t count() const { return planes * rows * columns; }
 };
 
 /// omega[r][c] += f(sum_l x[p(l) + offset[r]] * delta[l][c]) for the rows of one tile. delta: [positions][width],

@@ -1,8 +1,9 @@
-// Convolutions in one and two dimensions by the kernel; transposed and three-dimensional ones a sample at a time.
+// Convolutions in one to three dimensions, also transposed: by the kernel, or a sample at a time.
 #include <torch/csrc/autograd/generated/Functions.h>
 
 #include <algorithm>
 
+#include "mas/importance/integers.h"
 #include "mas/importance/rules/rule.h"
 
 namespace mas {
@@ -12,18 +13,6 @@ using torch::autograd::generated::ConvolutionBackward0;
 using torch::autograd::generated::ConvolutionBackward1;
 
 constexpr int64_t kPaddedMost = 1 << 20;  // floats of padded input at a time: they should stay in the cache
-
-int64_t integer(int64_t i) { return i; }
-template <class SymInt>  // LibTorch 2.x
-int64_t integer(const SymInt& i) {
-  return i.expect_int();
-}
-template <class T>
-std::vector<int64_t> ints(const std::vector<T>& v) {
-  std::vector<int64_t> out;
-  for (const auto& i : v) out.push_back(integer(i));
-  return out;
-}
 
 // The field's name differs between nodes and releases.
 template <class Backward>
@@ -46,60 +35,86 @@ struct Convolution {
 template <class Backward>
 Convolution read(torch::autograd::Node& any) {
   auto& node = static_cast<Backward&>(any);
-  return {saved(node, node.input_), saved(node, node.weight_), ints(node.stride),
-          ints(node.padding),       ints(node.dilation),       ints(node.output_padding),
+  return {saved(node, node.input_), saved(node, node.weight_), integers(node.stride),
+          integers(node.padding),   integers(node.dilation),   integers(node.output_padding),
           node.transposed,          integer(node.groups),      has_bias(node, 0)};
 }
 
 bool channels_last(const at::Tensor& t) {
-  return !t.is_contiguous() && t.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return !t.is_contiguous() && ((t.dim() == 4 && t.is_contiguous(at::MemoryFormat::ChannelsLast)) ||
+                                (t.dim() == 5 && t.is_contiguous(at::MemoryFormat::ChannelsLast3d)));
 }
 at::Tensor dense(const at::Tensor& t) { return channels_last(t) ? t : t.contiguous(); }
 
-// One dimension is two with a height of 1.
-Convolution two_dimensional(Convolution c) {
-  if (c.x.dim() == 4) return c;
-  c.x = c.x.unsqueeze(2);
-  c.weight = c.weight.unsqueeze(2);
-  for (auto* v : {&c.stride, &c.dilation}) v->insert(v->begin(), 1);
-  c.padding.insert(c.padding.begin(), 0);
-  return c;
+/// The weight's gradient as the kernel sees it: windows on `input` against `outer`, both [n, channels, D, H, W].
+/// A transposed convolution is one with the sides exchanged: windows lie on its output.
+struct Windows {
+  at::Tensor input, outer;
+  bool last;  // outer's channels are innermost in memory
+  std::vector<int64_t> kernel, stride, padding, dilation;
+  int64_t groups;
+};
+
+Windows windows(const Convolution& c, const at::Tensor& delta) {
+  Windows w{dense(c.transposed ? delta : c.x),
+            dense(c.transposed ? c.x : delta),
+            false,
+            c.weight.sizes().slice(2).vec(),
+            c.stride,
+            c.padding,
+            c.dilation,
+            c.groups};
+  w.last = channels_last(w.outer);
+  while (w.input.dim() < 5) {  // a dimension that is missing has the size 1
+    w.input = w.input.unsqueeze(2);
+    w.outer = w.outer.unsqueeze(2);
+    for (auto* v : {&w.kernel, &w.stride, &w.dilation}) v->insert(v->begin(), 1);
+    w.padding.insert(w.padding.begin(), 0);
+  }
+  return w;
 }
 
-// sums: [n, channels], filled with delta's sums over positions when defined.
-void add(const Convolution& c, const at::Tensor& delta, const at::Tensor& sums, OuterSum& omega) {
-  const int64_t n = delta.size(0), in = c.x.size(1) / c.groups, kh = c.weight.size(2), kw = c.weight.size(3);
-  const bool pad = c.padding[0] || c.padding[1];
-  const int64_t padded = c.x.size(1) * (c.x.size(2) + 2 * c.padding[0]) * (c.x.size(3) + 2 * c.padding[1]);
-  const int64_t chunk = pad ? std::clamp<int64_t>(kPaddedMost / std::max<int64_t>(1, padded), 1, n) : n;
-  const at::Tensor x = dense(c.x), d = dense(delta);
-  const bool last = channels_last(d);
+// sums: [n, channels], filled with outer's sums over positions when defined.
+void add(const Windows& w, const at::Tensor& sums, OuterSum& omega) {
+  const int64_t n = w.outer.size(0), channels = w.input.size(1) / w.groups;
+  const auto &pad = w.padding, &kernel = w.kernel;
+  const bool padded = pad[0] || pad[1] || pad[2];
+  int64_t size = w.input.size(1);
+  for (int i = 0; i < 3; i++) size *= w.input.size(2 + i) + 2 * pad[i];
+  const int64_t chunk = padded ? std::clamp<int64_t>(kPaddedMost / std::max<int64_t>(1, size), 1, n) : n;
+  const auto outer = w.outer.sizes().slice(2);
+  const int64_t length = outer[0] * outer[1] * outer[2], sample = w.outer.size(1) * length;
   for (int64_t n0 = 0; n0 < n; n0 += chunk) {
-    at::Tensor part = x.narrow(0, n0, std::min(chunk, n - n0));
-    if (pad) part = dense(at::constant_pad_nd(part, {c.padding[1], c.padding[1], c.padding[0], c.padding[0]}));
+    at::Tensor part = w.input.narrow(0, n0, std::min(chunk, n - n0));
+    if (padded) part = dense(at::constant_pad_nd(part, {pad[2], pad[2], pad[1], pad[1], pad[0], pad[0]}));
+    int64_t step[3];
+    for (int i = 0; i < 3; i++) step[i] = part.stride(2 + i);
     std::vector<int64_t> offset;
-    offset.reserve(in * kh * kw);
-    for (int64_t i = 0; i < in; i++)
-      for (int64_t a = 0; a < kh; a++)
-        for (int64_t b = 0; b < kw; b++)
-          offset.push_back(i * part.stride(1) + a * c.dilation[0] * part.stride(2) +
-                           b * c.dilation[1] * part.stride(3));
-    const int64_t length = d.size(2) * d.size(3), size = d.size(1) * length;
-    omega.add(part.size(0), {part.data_ptr<float>(), part.size(0) > 1 ? part.stride(0) : 0, in * part.stride(1)},
-              offset, {d.data_ptr<float>() + n0 * size, size, last ? 1 : length, last ? d.size(1) : 1},
-              {d.size(2), d.size(3), c.stride[0] * part.stride(2), c.stride[1] * part.stride(3)},
-              sums.defined() ? sums.data_ptr<float>() + n0 * sums.size(1) : nullptr);
+    offset.reserve(channels * kernel[0] * kernel[1] * kernel[2]);
+    for (int64_t i = 0; i < channels; i++)
+      for (int64_t h = 0; h < kernel[0]; h++)
+        for (int64_t a = 0; a < kernel[1]; a++)
+          for (int64_t b = 0; b < kernel[2]; b++)
+            offset.push_back(i * part.stride(1) + h * w.dilation[0] * step[0] + a * w.dilation[1] * step[1] +
+                             b * w.dilation[2] * step[2]);
+    Positions positions{outer[1], outer[2], w.stride[1] * step[1], w.stride[2] * step[2]};
+    positions.planes = outer[0];
+    positions.plane_step = w.stride[0] * step[0];
+    omega.add(part.size(0), {part.data_ptr<float>(), part.size(0) > 1 ? part.stride(0) : 0, channels * part.stride(1)},
+              offset,
+              {w.outer.data_ptr<float>() + n0 * sample, sample, w.last ? 1 : length, w.last ? w.outer.size(1) : 1},
+              positions, sums.defined() ? sums.data_ptr<float>() + n0 * sums.size(1) : nullptr);
   }
 }
 
 std::map<int, Gradient> convolution(const Convolution& c, const Arrival& a) {
   std::map<int, Gradient> all;
-  if (a.delta.size(0) != a.samples || a.delta.dim() != c.x.dim()) return all;
+  if (!a.one_row() || a.delta.dim() != c.x.dim()) return all;
   const at::Tensor delta = a.delta;
-  const bool fits = a.kernels && a.slots.count(1) && c.x.scalar_type() == at::kFloat && !c.transposed &&
-                    (c.x.dim() == 3 || c.x.dim() == 4);
+  const bool fits =
+      a.kernels && a.slots.count(1) && c.x.scalar_type() == at::kFloat && c.x.dim() >= 3 && c.x.dim() <= 5;
   at::Tensor sums;
-  if (fits && a.slots.count(2)) sums = at::empty({a.samples, delta.size(1)});
+  if (fits && a.slots.count(2) && !c.transposed) sums = at::empty({a.samples, delta.size(1)});
   if (a.slots.count(1)) {
     auto& g = all[1];
     g.each = [=](int64_t first, int64_t count) {
@@ -111,16 +126,12 @@ std::map<int, Gradient> convolution(const Convolution& c, const Arrival& a) {
       return at::stack(some);
     };
     if (fits) {
-      const Convolution flat = two_dimensional(c);
-      const at::Tensor d = delta.dim() == 4 ? delta : delta.unsqueeze(2);
-      const int64_t out = d.size(1) / c.groups, in = flat.weight.size(1) * flat.weight.size(2) * flat.weight.size(3);
+      const auto size = c.weight.sizes();
       g.kernel.groups = c.groups;
-      g.kernel.k = in;
-      g.kernel.columns = out;
-      g.kernel.add = [=](OuterSum& omega) { add(flat, d, sums, omega); };
-      g.kernel.arrange = [shape = c.weight.sizes().vec()](const at::Tensor& w) {
-        return w.transpose(1, 2).reshape(shape);
-      };
+      g.kernel.k = c.weight.numel() / std::max<int64_t>(1, size[0]);
+      g.kernel.columns = size[0] / c.groups;
+      g.kernel.add = [w = windows(c, delta), sums](OuterSum& omega) { add(w, sums, omega); };
+      g.kernel.arrange = [shape = size.vec()](const at::Tensor& w) { return w.transpose(1, 2).reshape(shape); };
     }
   }
   if (a.slots.count(2))

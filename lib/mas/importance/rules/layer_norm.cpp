@@ -11,26 +11,19 @@ using torch::autograd::generated::NativeLayerNormBackward0;
 std::map<int, Gradient> layer_norm(const Arrival& a) {
   auto& node = static_cast<NativeLayerNormBackward0&>(a.node);
   const auto x = saved(node, node.input_), mean = saved(node, node.result1_), inverse = saved(node, node.result2_);
-  const auto delta = a.delta;
-  const int64_t n = a.samples, kept = int64_t(node.normalized_shape.size());
+  const auto kept = int64_t(node.normalized_shape.size());
   std::map<int, Gradient> all;
-  if (delta.sizes() != x.sizes() || delta.dim() <= kept) return all;
-  std::vector<int64_t> shape{n, -1};
-  for (auto size : delta.sizes().slice(delta.dim() - kept)) shape.push_back(size);
-  const auto of = [=](const at::Tensor& t, int64_t first, int64_t count) {
-    const int64_t each = t.size(0) / n;
-    return t.narrow(0, first * each, count * each);
-  };
-  const auto summed = [=](const at::Tensor& t, int64_t count) {
-    auto s = shape;
-    s[0] = count;
-    return t.reshape(s).sum(1);
-  };
-  if (a.slots.count(1))
-    all[1].each = [=](int64_t f, int64_t c) {
-      return summed(of(delta, f, c) * ((of(x, f, c) - of(mean, f, c)) * of(inverse, f, c)), c);
+  if (a.delta.sizes() != x.sizes() || a.delta.dim() <= kept) return all;
+  const auto delta = a.rows(a.delta, kept);
+  if (a.slots.count(1)) {
+    const auto values = a.rows(x, kept), middle = a.rows(mean, kept), scale = a.rows(inverse, kept);
+    all[1].each = [=](int64_t first, int64_t count) {
+      const auto of = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
+      return (of(delta) * ((of(values) - of(middle)) * of(scale))).sum(1);
     };
-  if (a.slots.count(2)) all[2].each = [=](int64_t f, int64_t c) { return summed(of(delta, f, c), c); };
+  }
+  if (a.slots.count(2))
+    all[2].each = [=](int64_t first, int64_t count) { return delta.narrow(0, first, count).sum(1); };
   return all;
 }
 

@@ -1,4 +1,4 @@
-// y = x W + b, as addmm or mm: sample n's gradient is x_nᵀ δ_n over its rows; one row makes it rank one.
+// Products with a matrix: sample n's gradient is x_nᵀ δ_n over its rows; one row makes it rank one.
 #include <torch/csrc/autograd/generated/Functions.h>
 
 #include "mas/importance/rules/rule.h"
@@ -8,21 +8,21 @@ namespace {
 
 using torch::autograd::Node;
 using torch::autograd::generated::AddmmBackward0;
+using torch::autograd::generated::BmmBackward0;
 using torch::autograd::generated::MmBackward0;
+using torch::autograd::generated::MvBackward0;
 
 at::Tensor scaled(const at::Tensor& t, const at::Scalar& factor) { return factor.equal(1) ? t : t * factor; }
 
-// [n * t, k] to [count, t, k]
-at::Tensor rows(const at::Tensor& t, int64_t samples, int64_t first, int64_t count) {
-  const int64_t each = t.size(0) / samples;
-  return t.narrow(0, first * each, count * each).reshape({count, each, t.size(1)});
-}
-
-Gradient weight(const at::Tensor& x, const at::Tensor& delta, int64_t samples) {
+// left [rows, k], right [rows, columns]: sample n's gradient is left_nᵀ right_n over its rows.
+Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& right, std::vector<int64_t> seen) {
+  const at::Tensor l = a.rows(left, 1), r = a.rows(right, 1);
   Gradient g;
-  g.product = {x, delta};
-  g.each = [=](int64_t first, int64_t count) {
-    return at::bmm(rows(x, samples, first, count).transpose(1, 2), rows(delta, samples, first, count));
+  g.product = {l.flatten(0, 1), r.flatten(0, 1)};
+  seen.insert(seen.begin(), 0);
+  g.each = [=](int64_t first, int64_t count) mutable {
+    seen[0] = count;
+    return at::bmm(l.narrow(0, first, count).transpose(1, 2), r.narrow(0, first, count)).reshape(seen);
   };
   return g;
 }
@@ -31,20 +31,55 @@ std::map<int, Gradient> addmm(const Arrival& a) {
   auto& node = static_cast<AddmmBackward0&>(a.node);
   std::map<int, Gradient> all;
   if (a.slots.count(0)) {
-    const auto delta = scaled(a.delta, node.beta);
-    const int64_t n = a.samples;
-    all[0].each = [=](int64_t first, int64_t count) {
-      return delta.size(0) == n ? delta.narrow(0, first, count) : rows(delta, n, first, count).sum(1);
+    const at::Tensor delta = a.rows(scaled(a.delta, node.beta), 1);
+    auto seen = input_shape(node, 0);
+    seen.insert(seen.begin(), 0);
+    all[0].each = [=](int64_t first, int64_t count) mutable {
+      seen[0] = count;
+      return delta.narrow(0, first, count).sum(1).reshape(seen);
     };
   }
-  if (a.slots.count(2)) all[2] = weight(saved(node, node.mat1_), scaled(a.delta, node.alpha), a.samples);
+  if (a.slots.count(2)) all[2] = product(a, saved(node, node.mat1_), scaled(a.delta, node.alpha), input_shape(node, 2));
   return all;
 }
 
 std::map<int, Gradient> mm(const Arrival& a) {
   auto& node = static_cast<MmBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(1)) all[1] = weight(saved(node, node.self_), a.delta, a.samples);
+  if (a.slots.count(0)) all[0] = product(a, a.delta.t(), saved(node, node.mat2_).t(), input_shape(node, 0));
+  if (a.slots.count(1)) all[1] = product(a, saved(node, node.self_), a.delta, input_shape(node, 1));
+  return all;
+}
+at::Tensor mm_lead(const at::Tensor& delta, int slot) { return slot == 0 ? delta.t() : delta; }
+
+std::map<int, Gradient> mv(const Arrival& a) {
+  auto& node = static_cast<MvBackward0&>(a.node);
+  std::map<int, Gradient> all;
+  if (a.slots.count(1)) all[1] = product(a, saved(node, node.self_), a.delta.unsqueeze(1), input_shape(node, 1));
+  return all;
+}
+
+// [batch, rows, columns] of the left factor and [batch, columns, rows] of the right one: rows of x in front.
+at::Tensor bmm_lead(const at::Tensor& t, int slot) { return slot == 0 ? t.permute({2, 0, 1}) : t.permute({1, 0, 2}); }
+
+std::map<int, Gradient> bmm(const Arrival& a) {
+  auto& node = static_cast<BmmBackward0&>(a.node);
+  std::map<int, Gradient> all;
+  for (int slot : a.slots) {
+    const at::Tensor x = bmm_lead(slot == 0 ? saved(node, node.mat2_) : saved(node, node.self_), slot);
+    const at::Tensor delta = bmm_lead(a.delta, slot);
+    const at::Tensor &left = slot == 0 ? delta : x, &right = slot == 0 ? x : delta;
+    if (x.size(1) == 1) {
+      all[slot] = product(a, left.select(1, 0), right.select(1, 0), input_shape(node, slot));
+      continue;
+    }
+    // A matrix for each of the batch, which isn't that of the samples: [n, t, batch, ...].
+    const at::Tensor l = a.rows(left, 2), r = a.rows(right, 2);
+    all[slot].each = [=](int64_t first, int64_t count) {
+      return at::matmul(l.narrow(0, first, count).permute({0, 2, 3, 1}),
+                        r.narrow(0, first, count).permute({0, 2, 1, 3}));
+    };
+  }
   return all;
 }
 
@@ -52,8 +87,8 @@ std::map<int, Gradient> mm(const Arrival& a) {
 at::Tensor seen(const Use& use, int slot, const std::function<at::Tensor(int)>& value) {
   const auto found = use.slots.find(slot);
   if (found == use.slots.end()) return {};
-  for (const auto& node : found->second.chain)
-    if (node->name() != "TBackward0") return {};
+  for (const auto& step : found->second.chain)
+    if (step.node->name() != "TBackward0") return {};
   return found->second.pull(value(found->second.parameter));
 }
 
@@ -73,6 +108,8 @@ at::Tensor mm_output(const Use& use, const std::function<at::Tensor(int)>& value
 }  // namespace
 
 const Rule kLinearAddmm{"linear", addmm, addmm_output};
-const Rule kLinearMm{"linear", mm, mm_output};
+const Rule kLinearMm{"linear", mm, mm_output, mm_lead};
+const Rule kLinearMv{"linear", mv};
+const Rule kLinearBmm{"linear", bmm, nullptr, bmm_lead};
 
 }  // namespace mas

@@ -12,17 +12,24 @@
 
 namespace mas {
 
-/// Per-sample gradients of one parameter in one use, in the shape that the node saw it, in any of three forms.
+/// Per-sample gradients of one parameter in one use, in the shape that the node saw it, in any of four forms.
 struct Gradient {
   /// Always there: those of samples [first, first + count), [count, ...].
   std::function<at::Tensor(int64_t first, int64_t count)> each;
 
   /// A product, where it is one: sample n's is left_nᵀ right_n, of t rows each. left [n * t, k], right [n * t,
-  /// columns].
+  /// columns]; the elements of [k, columns] in order are those that the node saw.
   struct Product {
     at::Tensor left, right;
   };
   Product product;
+
+  /// Or rows of a table: sample n's is zero but for values[n, i] added to row index[n, i]. index int64 [n, t],
+  /// values [n, t, width].
+  struct Rows {
+    at::Tensor index, values;
+  };
+  Rows rows;
 
   /// Or summed by the kernel, without ever lying in memory; float32 only.
   struct Kernel {
@@ -34,13 +41,29 @@ struct Gradient {
   Kernel kernel;
 };
 
+/// Where the samples are among a tensor's leading dimensions, which count rows.
+enum class Order {
+  kFirst,   ///< [n * t, ...]: a sample's rows one after the other
+  kSecond,  ///< [t, n, ...]: sequences with the steps first
+  kLast     ///< [t * n, ...]: the same, flattened
+};
+
+/// The tensor [n, t, ...] of each sample's rows; undefined where the order doesn't fit its shape.
+at::Tensor by_sample(const at::Tensor& rows, int64_t samples, Order order);
+
 /// A use, and the gradient that arrives at the node's output.
 struct Arrival {
   torch::autograd::Node& node;
-  at::Tensor delta;     ///< d / d (the node's output), samples along the first dimension, several rows a sample at most
-  int64_t samples;      ///< n; delta.size(0) is a multiple of it
+  at::Tensor delta;     ///< d / d (the node's output)
+  int64_t samples;      ///< n
+  Order order;          ///< of its rows
   std::set<int> slots;  ///< the inputs whose gradients are wanted
   bool kernels;         ///< whether Gradient::Kernel will be used: float32, and each parameter used once
+
+  /// [n, t, ...]: a tensor whose last `kept` dimensions are one row's, the others count rows as delta's do.
+  at::Tensor rows(const at::Tensor& tensor, int64_t kept) const;
+  /// Whether delta's first dimension counts the samples, one row each.
+  bool one_row() const { return order == Order::kFirst && delta.dim() > 0 && delta.size(0) == samples; }
 };
 
 /// What is known about one kind of node. A new layer kind is one file with such a rule and one line in table.cpp.
@@ -51,13 +74,15 @@ struct Rule {
   std::map<int, Gradient> (*gradients)(const Arrival&);
   /// The node's output computed again from its inputs, for the local rule; undefined when it can't be. Null: none.
   at::Tensor (*output)(const Use&, const std::function<at::Tensor(int parameter)>& value) = nullptr;
+  /// The gradient with its rows leading, as a parameter in the slot needs them. Null: as it arrives.
+  at::Tensor (*lead)(const at::Tensor& delta, int slot) = nullptr;
 };
 
 /// Null when nothing is known about the node.
 const Rule* find_rule(const torch::autograd::Node& node);
 
-extern const Rule kLinearAddmm, kLinearMm, kConvolution0, kConvolution1, kBatchNorm, kLayerNorm, kAdd, kSubtract,
-    kMultiply;
+extern const Rule kLinearAddmm, kLinearMm, kLinearMv, kLinearBmm, kConvolution0, kConvolution1, kBatchNorm, kGroupNorm,
+    kLayerNorm, kPrelu, kEmbedding, kAdd, kSubtract, kMultiply, kDivide, kExpand, kRepeat;
 
 /// What a node saved, as the tensor it was.
 template <class Saved>

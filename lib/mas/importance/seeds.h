@@ -1,0 +1,32 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace mas {
+
+/// What is measured, as gradients with respect to the network's outputs: a backward pass starts from each, and what the
+/// passes give for a parameter adds up after |.| or the square. y [n, ...] and Samples::given to tensors of y's shape.
+using Seeds = std::function<std::vector<at::Tensor>(const at::Tensor& y, const at::Tensor& given)>;
+
+/// 2y, the gradient of ‖y‖² (Aljundi et al., section 4.1).
+Seeds squared_norm_seeds();
+
+/// Whose log-likelihood's squared gradients make the Fisher information's diagonal (Kirkpatrick et al. 2017).
+enum class Fisher {
+  kExact,     ///< the expectation over the network's own distribution: Σ_c p_c (∂ log p_c)², a pass a class
+  kSampled,   ///< one class drawn from that distribution for each sample
+  kEmpirical  ///< the label's
+};
+Fisher parse_fisher(const std::string& text);  ///< throws UsageError
+
+/// y [n, classes], outputs before the softmax; throws Error for another shape. given: kSampled: float64 draws from [0,
+/// 1); kEmpirical: int64 indices of outputs.
+Seeds fisher_seeds(Fisher kind);
+
+/// float64 [n] in [0, 1): the draw of each sample depends on the seed and its number alone.
+at::Tensor draws(const std::vector<int64_t>& numbers, uint64_t seed);
+
+}  // namespace mas
