@@ -164,6 +164,8 @@ void File::read(int64_t offset, int64_t count, void* out) const {
   }
 }
 
+std::string File::own_path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
 std::string File::text(int64_t offset, int64_t count) const {
   std::string bytes(static_cast<size_t>(std::max<int64_t>(0, std::min(count, size_ - offset))), '\0');
   read(offset, static_cast<int64_t>(bytes.size()), bytes.data());

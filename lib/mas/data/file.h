@@ -16,6 +16,8 @@ class File {
   File& operator=(const File&) = delete;
 
   const std::string& name() const { return name_; }
+  /// A path by which this process opens this very file again, whatever has become of its name.
+  std::string own_path() const;
   int64_t size() const { return size_; }
   /// Exactly `count` bytes from `offset`. Throws Error where the file is shorter.
   void read(int64_t offset, int64_t count, void* out) const;

@@ -92,9 +92,13 @@ void spool_as(Spool& spool, const at::Tensor& rows, at::ScalarType type) {
   spool.write(values.data_ptr<T>(), static_cast<int64_t>(values.nbytes()));
 }
 
-std::vector<int32_t> read_labels(const std::string& name) {
-  const auto file = hdf5::open_file(name);
-  const auto data = hdf5::open_dataset(file, kLabels, name);
+// Always this very file: its name may lead to another one by now, which no child has read.
+hdf5::Handle open(const File& file) { return hdf5::open_file(file.own_path(), file.name()); }
+
+std::vector<int32_t> read_labels(const File& file) {
+  const std::string& name = file.name();
+  const auto handle = open(file);
+  const auto data = hdf5::open_dataset(handle, kLabels, name);
   const at::Tensor values = hdf5::read_tensor(data, kLabels, name).to(at::kLong).flatten();
   std::vector<int32_t> labels(static_cast<size_t>(values.size(0)));
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -108,12 +112,13 @@ std::vector<int32_t> read_labels(const std::string& name) {
 }
 
 // What the child does: every HDF5 call that the parent makes afterwards.
-void read_everything(const std::string& name, int64_t file_bytes, bool want_labels) {
-  const auto file = hdf5::open_file(name);
-  const Layout layout = inspect(file, file_bytes, want_labels, name);
-  if (layout.labels) hdf5::read_tensor(hdf5::open_dataset(file, kLabels, name), kLabels, name);
+void read_everything(const File& file, bool want_labels) {
+  const std::string& name = file.name();
+  const auto handle = open(file);
+  const Layout layout = inspect(handle, file.size(), want_labels, name);
+  if (layout.labels) hdf5::read_tensor(hdf5::open_dataset(handle, kLabels, name), kLabels, name);
   if (layout.offset >= 0) return;
-  const auto images = hdf5::open_dataset(file, kImages, name);
+  const auto images = hdf5::open_dataset(handle, kImages, name);
   const int64_t rows = layout.info.shape[0];
   for (int64_t first = 0; first < rows; first += layout.slice_rows)
     hdf5::read_rows(images, first, std::min(layout.slice_rows, rows - first), kImages, name);
@@ -130,10 +135,9 @@ Match recognise_hdf5(const File& file) {
 
 Source open_hdf5(const std::shared_ptr<File>& file, const SourceRequest& request) {
   const std::string& name = file->name();
-  if (File(name).size() != file->size()) throw Error(name, "packed HDF5: unpack it with gunzip first");
   rehearse(
-      name, [&] { read_everything(name, file->size(), request.want_labels); }, RehearsalLimits::for_size(file->size()));
-  const auto handle = hdf5::open_file(name);
+      name, [&] { read_everything(*file, request.want_labels); }, RehearsalLimits::for_size(file->size()));
+  const auto handle = open(*file);
   const Layout layout = inspect(handle, file->size(), request.want_labels, name);
   const auto& info = layout.info;
 
@@ -167,7 +171,7 @@ Source open_hdf5(const std::shared_ptr<File>& file, const SourceRequest& request
     source.read = read_stretches({{spool.finish(), 0, bytes, source.rows}}, bytes);
   }
   source.has_labels = layout.labels;
-  source.labels = [name] { return read_labels(name); };
+  source.labels = [file] { return read_labels(*file); };
   return source;
 }
 

@@ -186,9 +186,13 @@ void check(herr_t status, const std::string& name, const std::string& what) {
   if (status < 0) fail(name, what);
 }
 
-Handle open_file(const std::string& path) {
+void open_without_name(hid_t access) { H5Pset_fapl_stdio(access); }
+
+Handle open_file(const std::string& path, const std::string& name) {
   prepare();
-  return checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), path, "not a readable HDF5 file");
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  open_without_name(access);
+  return checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), name, "not a readable HDF5 file");
 }
 
 Handle open_image(const std::string& bytes, const std::string& name) {

@@ -40,9 +40,13 @@ Handle checked(hid_t id, const std::string& name, const std::string& what);
 /// The same for calls that return a status.
 void check(herr_t status, const std::string& name, const std::string& what);
 
-/// Opens an HDF5 file read-only. Throws Error for anything that isn't one. Call it within rehearse() first
-/// (rehearsal.h) when the file may come from anywhere.
-Handle open_file(const std::string& path);
+/// Lets a file be opened through /proc/self/fd: HDF5's usual driver asks where such a link leads, and a file that has
+/// no name any more leads nowhere.
+void open_without_name(hid_t access);
+
+/// Opens an HDF5 file read-only; `name` is for messages. Throws Error for anything that isn't one. Call it within
+/// rehearse() first (rehearsal.h) when the file may come from anywhere.
+Handle open_file(const std::string& path, const std::string& name);
 
 /// Opens the bytes of an HDF5 file read-only, without copying: `bytes` has to outlive every handle into the file.
 Handle open_image(const std::string& bytes, const std::string& name);

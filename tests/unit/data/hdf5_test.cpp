@@ -1,5 +1,6 @@
 #include <hdf5.h>
 
+#include "mas/data/formats.h"
 #include "unit/data/data_files.h"
 #include "unit/doctest_torch.h"
 
@@ -115,4 +116,20 @@ TEST_CASE("a cut HDF5 file and links to other files are refused") {
   CHECK(contains(failure(folder / "link.h5"), "link.h5: "));
   std::filesystem::resize_file(folder / "whole.h5", 4000);
   CHECK(contains(failure(folder / "whole.h5"), "whole.h5: "));
+}
+
+TEST_CASE("a file that is replaced is read on, not the one that has its name now") {
+  Folder folder;
+  const auto bytes = at::randint(0, 256, {50, 6, 7}, at::kByte);
+  {
+    Hdf5File file(folder / "a.h5");
+    add(file, "images", bytes, H5T_STD_U8LE, H5T_NATIVE_UINT8, 7);
+    add(file, "labels", at::ones({50}, at::kLong), H5T_STD_I64LE, H5T_NATIVE_INT64);
+  }
+  const auto file = std::make_shared<mas::File>(folder / "a.h5");
+  std::filesystem::remove(folder / "a.h5");
+  folder.write("a.h5", "something else");
+  const auto source = mas::open_hdf5(file, {});
+  CHECK(source.rows == 50);
+  CHECK(source.labels() == std::vector<int32_t>(50, 1));
 }

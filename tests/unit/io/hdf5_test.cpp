@@ -60,7 +60,7 @@ TEST_CASE("what isn't there is named, with HDF5's reason") {
   CHECK_FALSE(mas::hdf5::exists(file, "no/such"));
   const mas::test::Scratch scratch;
   mas::test::put(scratch / "f", "text");
-  CHECK(contains(error_of([&] { mas::hdf5::open_file(scratch / "f"); }), "f: not a readable HDF5 file (HDF5: "));
+  CHECK(contains(error_of([&] { mas::hdf5::open_file(scratch / "f", "f"); }), "f: not a readable HDF5 file (HDF5: "));
 }
 
 TEST_CASE("handles close what they own") {
