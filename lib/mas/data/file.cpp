@@ -14,6 +14,7 @@
 
 #include "mas/data/idx.h"
 #include "mas/error.h"
+#include "mas/io/write.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -200,17 +201,9 @@ void Spool::write(const void* bytes, int64_t count) {
 }
 
 void Spool::flush() {
-  const char* from = buffer_.data();
-  size_t left = buffer_.size();
-  while (left > 0) {
-    const ssize_t put = ::write(descriptor_, from, left);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0)
-      throw Error(name_, "can't unpack it in " + folder_ + ": " + system_error_text(errno) +
-                             "; name another folder with TMPDIR");
-    from += put;
-    left -= static_cast<size_t>(put);
-  }
+  if (const int code = write_all(descriptor_, buffer_.data(), buffer_.size()))
+    throw Error(name_,
+                "can't unpack it in " + folder_ + ": " + system_error_text(code) + "; name another folder with TMPDIR");
   buffer_.clear();
 }
 

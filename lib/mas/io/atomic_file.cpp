@@ -1,7 +1,6 @@
 #include "mas/io/atomic_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,10 +9,12 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
+#include <new>
 #include <system_error>
+#include <utility>
 
+#include "mas/io/write.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -29,7 +30,11 @@ namespace fs = std::filesystem;
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~Descriptor() {
     if (fd_ >= 0) close(fd_);
   }
@@ -45,45 +50,8 @@ class Descriptor {
   int fd_;
 };
 
-// A signal raised by our own write would end the process before it can say anything or clean up: SIGPIPE for a pipe,
-// SIGXFSZ for a file beyond its limit. Blocked in this thread, the write returns an error; the pending signal is then
-// taken away.
-class WriteSignals {
- public:
-  WriteSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGPIPE);
-    sigaddset(&set_, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &set_, &before_);
-  }
-  WriteSignals(const WriteSignals&) = delete;
-  ~WriteSignals() {
-    const int code = errno;
-    const timespec now{0, 0};
-    while (raised_ && sigtimedwait(&set_, nullptr, &now) < 0 && errno == EINTR) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    errno = code;
-  }
-  void raised() { raised_ = true; }
-
- private:
-  sigset_t set_, before_;
-  bool raised_ = false;
-};
-
-void write_all(int fd, const std::string& bytes, const std::string& name) {
-  constexpr size_t kStep = size_t{1} << 30;  // Linux writes at most 2 GiB at a time
-  WriteSignals signals;
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t n = write(fd, bytes.data() + done, std::min(bytes.size() - done, kStep));
-    if (n >= 0) {
-      done += static_cast<size_t>(n);
-    } else if (errno != EINTR) {
-      if (errno == EPIPE || errno == EFBIG) signals.raised();
-      fail(name, errno);
-    }
-  }
+void write_or_fail(int fd, const std::string& bytes, const std::string& name) {
+  if (const int code = write_all(fd, bytes.data(), bytes.size())) fail(name, code);
 }
 
 void sync(int fd, const std::string& name) {
@@ -132,48 +100,70 @@ void complete(int fd, const Target& target) {
   sync(fd, target.name);
 }
 
-void fill(int fd, const Target& target, const std::string& bytes) {
-  write_all(fd, bytes, target.name);
-  complete(fd, target);
-}
-
-// Without a name until it is complete, so that even a killed process leaves nothing. False: not possible here.
-bool prepare_unnamed(const Target& target, const fs::path& temporary, const std::string& bytes) {
-  Descriptor file(open(target.directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
-  if (file < 0) return false;
-  fill(file, target, bytes);
-  const std::string self = "/proc/self/fd/" + std::to_string(file);
-  if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) < 0) return false;
-  return true;
-}
-
-void prepare_named(const Target& target, const fs::path& temporary, const std::string& bytes) {
-  Descriptor file(open(temporary.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
-  if (file < 0) fail(target.name, errno);
-  try {
-    fill(file, target, bytes);
-    file.close_checked(target.name);
-  } catch (...) {
-    unlink(temporary.c_str());
-    throw;
+// What is to take the target's place: without a name until it is complete, so that even a killed process leaves
+// nothing; where the file system can't do that, under another name in the same folder.
+class Draft {
+ public:
+  explicit Draft(Target target) : target_(std::move(target)), file_(open_unnamed(target_.directory)) {
+    if (file_ >= 0) return;
+    take_name([&](const fs::path& path) {
+      file_ = Descriptor(open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
+      return file_ >= 0;
+    });
   }
-}
-
-void rename_over(const fs::path& temporary, const Target& target) {
-  if (rename(temporary.c_str(), target.path.c_str()) < 0) {
-    const int code = errno;
-    unlink(temporary.c_str());
-    fail(target.name, code);
+  ~Draft() {
+    if (!path_.empty()) unlink(path_.c_str());
   }
-  const Descriptor directory(open(target.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory >= 0) sync(directory, target.name);
-}
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
 
-void replace(const Target& target, const std::string& bytes) {
-  const fs::path temporary = beside(target.path);
-  if (!prepare_unnamed(target, temporary, bytes)) prepare_named(target, temporary, bytes);
-  rename_over(temporary, target);
-}
+  int descriptor() const { return file_; }
+  const std::string& name() const { return target_.name; }
+
+  void commit() {
+    complete(file_, target_);
+    if (path_.empty()) {
+      const std::string self = own_name(file_);
+      take_name([&](const fs::path& path) {
+        return linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+      });
+    }
+    file_.close_checked(target_.name);
+    if (rename(path_.c_str(), target_.path.c_str()) < 0) fail(target_.name, errno);
+    path_.clear();
+    const Descriptor directory(open(target_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory >= 0) sync(directory, target_.name);
+  }
+
+ private:
+  static std::string own_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+  // It gets its name through /proc in the end.
+  static Descriptor open_unnamed(const fs::path& directory) {
+    Descriptor file(open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+    return file >= 0 && access(own_name(file).c_str(), F_OK) == 0 ? std::move(file) : Descriptor(-1);
+  }
+
+  // `make` makes a file of a name. One that is there belongs to somebody else, or to a killed process that had the same
+  // number, as happens in containers.
+  template <typename Make>
+  void take_name(const Make& make) {
+    constexpr int kMost = 10000;
+    for (int i = 0; i < kMost; ++i) {
+      const fs::path path = beside(target_.path);
+      if (make(path)) {
+        path_ = path;
+        return;
+      }
+      if (errno != EEXIST) break;
+    }
+    fail(target_.name, errno);
+  }
+
+  Target target_;
+  Descriptor file_;
+  fs::path path_;  // its name; empty as long as it has none
+};
 
 // Where a path leads, after the checks that need no writing.
 Target locate(const std::string& path) {
@@ -190,7 +180,8 @@ Target locate(const std::string& path) {
     target.directory = target.path.has_parent_path() ? target.path.parent_path() : fs::path(".");
     target.exists = stat(target.path.c_str(), &target.status) == 0;
     if (!target.exists && errno != ENOENT) fail(path, errno);
-    if (!target.exists && !fs::is_directory(target.directory)) {
+    std::error_code none;
+    if (!target.exists && !fs::is_directory(target.directory, none)) {
       throw Error(path, "the folder " + target.directory.string() + " doesn't exist");
     }
   }
@@ -202,33 +193,45 @@ Target locate(const std::string& path) {
 void write_straight(const Target& target, const std::string& bytes) {
   Descriptor file(open(target.path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file < 0) fail(target.name, errno);
-  write_all(file, bytes, target.name);
+  write_or_fail(file, bytes, target.name);
   file.close_checked(target.name);
 }
 
-std::string read_all(int fd, const std::string& name) {
-  constexpr size_t kStep = size_t{1} << 20;
+// Reads on until `bytes` has `most` of them or the input ends. `room`: how many are expected.
+void read_up_to(int fd, size_t most, size_t room, std::string& bytes, const std::string& name) {
+  constexpr size_t kStep = size_t{1} << 20, kAtOnce = size_t{1} << 30;
+  for (size_t done = bytes.size(); done < most; room = std::max(room + kStep, room + room / 2)) {
+    room = std::min(room, most);
+    bytes.resize(room);
+    while (done < room) {
+      const ssize_t n = read(fd, &bytes[done], std::min(room - done, kAtOnce));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail(name, errno);
+      if (n == 0) return bytes.resize(done);
+      done += static_cast<size_t>(n);
+    }
+  }
+}
+
+std::string read_all(int fd, const std::string& name, const InputLimit& limit) {
   struct stat status;
   if (fstat(fd, &status) < 0) fail(name, errno);
   if (S_ISDIR(status.st_mode)) fail(name, EISDIR);
   std::string bytes;
-  // One more byte than the file has: the read that finds its end then needs no larger buffer.
-  size_t room = S_ISREG(status.st_mode) ? static_cast<size_t>(status.st_size) + 1 : kStep;
-  size_t done = 0;
-  for (;;) {
-    bytes.resize(room);
-    while (done < room) {
-      const ssize_t n = read(fd, &bytes[done], std::min(room - done, size_t{1} << 30));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail(name, errno);
-      if (n == 0) {
-        bytes.resize(done);
-        return bytes;
-      }
-      done += static_cast<size_t>(n);
-    }
-    room = std::max(room + kStep, room + room / 2);
+  size_t most = SIZE_MAX / 4;
+  if (limit) {
+    read_up_to(fd, kInputHead, kInputHead, bytes, name);
+    most = limit(bytes);
+    bytes.resize(std::min(bytes.size(), most));
   }
+  // One more byte than the file has: the read that finds its end then needs no larger buffer.
+  const size_t room = S_ISREG(status.st_mode) ? static_cast<size_t>(status.st_size) + 1 : 0;
+  try {
+    read_up_to(fd, most, std::max(room, bytes.size() + kInputHead), bytes, name);
+  } catch (const std::bad_alloc&) {
+    throw Error(name, "not enough memory to read it");
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -236,41 +239,38 @@ std::string read_all(int fd, const std::string& name) {
 std::string input_name(const std::string& path) { return path == "-" ? "standard input" : path; }
 std::string output_name(const std::string& path) { return path == "-" ? "standard output" : path; }
 
-std::string read_input(const std::string& path) {
-  if (path == "-") return read_all(STDIN_FILENO, input_name(path));
+std::string read_input(const std::string& path, const InputLimit& limit) {
+  if (path == "-") return read_all(STDIN_FILENO, input_name(path), limit);
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file < 0) fail(path, errno);
-  return read_all(file, path);
+  return read_all(file, path, limit);
 }
 
 struct Replacement::Impl {
-  Target target;
-  fs::path temporary;
-  bool committed = false;
+  Draft draft;
+  int64_t end = 0;  // of what was written
 };
 
-Replacement::Replacement(const std::string& path) : impl_(new Impl) {
-  impl_->target = locate(path);
-  if (impl_->target.exists && !S_ISREG(impl_->target.status.st_mode)) throw Error(path, "isn't a regular file");
-  impl_->temporary = beside(impl_->target.path);
-  const Descriptor file(open(impl_->temporary.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
-  if (file < 0) fail(path, errno);
+Replacement::Replacement(const std::string& path) {
+  Target target = locate(path);
+  if (target.exists && !S_ISREG(target.status.st_mode)) throw Error(path, "isn't a regular file");
+  impl_.reset(new Impl{Draft(std::move(target))});
 }
 
-Replacement::~Replacement() {
-  if (!impl_->committed) unlink(impl_->temporary.c_str());
+Replacement::~Replacement() = default;
+
+void Replacement::reserve(int64_t bytes) {
+  if (const int code = mas::reserve(impl_->draft.descriptor(), bytes)) fail(impl_->draft.name(), code);
 }
 
-std::string Replacement::temporary() const { return impl_->temporary.string(); }
+void Replacement::write(int64_t offset, const void* bytes, size_t count) {
+  if (const int code = write_all_at(impl_->draft.descriptor(), bytes, count, offset)) fail(impl_->draft.name(), code);
+  impl_->end = std::max(impl_->end, offset + static_cast<int64_t>(count));
+}
 
 void Replacement::commit() {
-  const Target& target = impl_->target;
-  Descriptor file(open(impl_->temporary.c_str(), O_WRONLY | O_CLOEXEC));
-  if (file < 0) fail(target.name, errno);
-  complete(file, target);
-  file.close_checked(target.name);
-  rename_over(impl_->temporary, target);
-  impl_->committed = true;
+  if (ftruncate(impl_->draft.descriptor(), impl_->end) < 0) fail(impl_->draft.name(), errno);
+  impl_->draft.commit();
 }
 
 void check_output(const std::string& path) {
@@ -281,10 +281,12 @@ void check_output(const std::string& path) {
 }
 
 void write_output(const std::string& path, const std::string& bytes) {
-  if (path == "-") return write_all(STDOUT_FILENO, bytes, output_name(path));
+  if (path == "-") return write_or_fail(STDOUT_FILENO, bytes, output_name(path));
   const Target target = locate(path);
   if (target.exists && !S_ISREG(target.status.st_mode)) return write_straight(target, bytes);
-  replace(target, bytes);
+  Draft draft(target);
+  write_or_fail(draft.descriptor(), bytes, draft.name());
+  draft.commit();
 }
 
 }  // namespace mas

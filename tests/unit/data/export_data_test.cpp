@@ -1,5 +1,9 @@
 #include "mas/data/export_data.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <iterator>
 
@@ -67,4 +71,29 @@ TEST_CASE("a failed export leaves the old file and nothing else") {
   CHECK(files_in(folder) == 1);
   CHECK_THROWS_WITH_AS(mas::export_csv(*data, folder / "none/out"), doctest::Contains("none/out: the folder"),
                        mas::Error);
+}
+
+TEST_CASE("a disk without room is an error before a sample is read, and a file beyond the limit is no signal") {
+  Folder folder;
+  const auto data = open("glyphs,samples=60");
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit limit{20000, 20000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int told = 0;
+    const auto count = [&](int64_t, int64_t) { told = 100; };
+    for (const auto& [name, write] : {std::pair{"a.h5", mas::export_hdf5}, std::pair{"a.csv", mas::export_csv}}) {
+      try {
+        write(*data, folder / name, name == std::string("a.h5") ? mas::ExportProgress(count) : mas::ExportProgress());
+      } catch (const mas::Error& error) {
+        told += error.what() == (folder / name) + ": file too large";
+      }
+    }
+    _exit(told);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 2);
+  CHECK(files_in(folder) == 0);
 }

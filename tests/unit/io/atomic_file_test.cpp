@@ -163,16 +163,66 @@ TEST_CASE("a replacement takes the target's place on commit, with its permission
   chmod((scratch / "f").c_str(), 0640);
   {
     mas::Replacement replacement(scratch / "f");
-    put(replacement.temporary(), "half");
+    replacement.write(0, "half", 4);
+    CHECK(scratch.files() == 1);  // nor would a killed process have left anything
   }
   CHECK(get(scratch / "f") == "old");
   CHECK(scratch.files() == 1);
   mas::Replacement replacement(scratch / "f");
-  put(replacement.temporary(), "new");
+  replacement.reserve(5000);
+  replacement.write(2, "w", 1);
+  replacement.write(0, "ne", 2);
   CHECK(get(scratch / "f") == "old");
   replacement.commit();
   CHECK(get(scratch / "f") == "new");
   CHECK(mode(scratch / "f") == 0640);
   CHECK(scratch.files() == 1);
   CHECK(error_of([] { mas::Replacement("/dev/null"); }) == "/dev/null: isn't a regular file");
+}
+
+TEST_CASE("room that isn't there, and a write beyond the limit, are errors and no signals") {
+  const Scratch scratch;
+  const int status = in_child([&] {
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    mas::Replacement replacement(scratch / "f");
+    const std::string bytes(2000, 'x');
+    const bool told =
+        contains(error_of([&] { replacement.reserve(2000); }), "f: file too large") &&
+        contains(error_of([&] { replacement.write(0, bytes.data(), bytes.size()); }), "f: file too large");
+    return told ? 7 : 1;
+  });
+  CHECK(status == 7);
+  CHECK(scratch.files() == 0);
+}
+
+TEST_CASE("what a process of the same number left behind is in nobody's way") {
+  const Scratch scratch;
+  const int status = in_child([&] {
+    for (int i = 0; i < 100; ++i)
+      put(scratch / (".f." + std::to_string(getpid()) + "-" + std::to_string(i) + ".tmp"), "");
+    mas::write_output(scratch / "f", "new");
+    return 7;
+  });
+  CHECK(status == 7);
+  CHECK(get(scratch / "f") == "new");
+  CHECK(scratch.files() == 101);
+}
+
+TEST_CASE("no more of an input is read than its beginning calls for") {
+  const Scratch scratch;
+  put(scratch / "f", std::string(10000, 'a'));
+  const auto read = [&](const std::string& path, size_t most) {
+    return mas::read_input(path,
+                           [&](const std::string& head) {
+                             CHECK(head.size() <= mas::kInputHead);
+                             return most;
+                           })
+        .size();
+  };
+  CHECK(read(scratch / "f", 5000) == 5000);
+  CHECK(read(scratch / "f", 20000) == 10000);
+  CHECK(read("/dev/zero", 3000000) == 3000000);
+  put(scratch / "short", "abc");
+  CHECK(read(scratch / "short", 5000) == 3);
 }
