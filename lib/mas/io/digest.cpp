@@ -93,6 +93,15 @@ size_t recorded_end(const std::string& bytes, size_t superblock) {
   return superblock + end - std::min(base, end);  // what adds or removes a user block leaves the addresses as they are
 }
 
+size_t bytes_to_read(const std::string& head) {
+  constexpr size_t kForeign = size_t{16} << 20, kMost = size_t{1} << 62;
+  const bool ours = starts_with(head, kBlockStart);
+  const size_t superblock = ours ? kUserBlock : 0;
+  if (!signature_at(head, superblock)) return kForeign;
+  const size_t end = recorded_end(head, superblock);
+  return end > superblock ? std::min(end, kMost) + 1 : kMost;
+}
+
 bool is_model_file(const std::string& path) {
   std::string start(kUserBlock, '\0');
   std::ifstream file(path, std::ios::binary);

@@ -17,6 +17,10 @@ bool is_model_file(const std::string& path);
 /// Where the HDF5 file whose superblock lies at `superblock` says that it ends; 0 where it doesn't say.
 size_t recorded_end(const std::string& bytes, size_t superblock);
 
+/// How many bytes of an input that begins like this can matter: one more than its header calls for (which
+/// check_integrity() then sees), or what it takes to tell what else it is.
+size_t bytes_to_read(const std::string& head);
+
 enum class Integrity {
   kVerified,  ///< the user block is ours and every byte of the file is as it was written
   kUnknown,   ///< a plain HDF5 file without a user block: nothing vouches for it

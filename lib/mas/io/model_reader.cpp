@@ -324,6 +324,6 @@ ModelFile parse_model(const std::string& bytes, const std::string& name) {
   return model;
 }
 
-ModelFile read_model(const std::string& path) { return parse_model(read_input(path), input_name(path)); }
+ModelFile read_model(const std::string& path) { return parse_model(read_input(path, bytes_to_read), input_name(path)); }
 
 }  // namespace mas

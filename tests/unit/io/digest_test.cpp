@@ -1,5 +1,6 @@
 #include "mas/io/digest.h"
 
+#include "mas/io/model_file.h"
 #include "unit/doctest_torch.h"
 #include "unit/io/scratch.h"
 
@@ -62,4 +63,14 @@ TEST_CASE("likely mistakes are named") {
   CHECK(contains(fault(std::string("\x02\0\0\0\0\0\0\0{}\0\0", 12)), "x: a safetensors file"));
   CHECK(fault("hello") == "x: text, not an HDF5 file; did the command before it write its model elsewhere, with -o?");
   CHECK(fault("\x01hello") == "x: not an HDF5 file");
+}
+
+TEST_CASE("how much of an input is read is up to its header") {
+  mas::ModelFile model;
+  model.weights["w"] = torch::ones({2, 3});
+  const std::string bytes = mas::serialize_model(model);
+  CHECK(mas::bytes_to_read(bytes.substr(0, 4096)) == bytes.size() + 1);
+  CHECK(mas::bytes_to_read(bytes.substr(512, 4096)) == bytes.size() - 512 + 1);
+  CHECK(mas::bytes_to_read(std::string(4096, '\0')) == 16 << 20);
+  CHECK(mas::bytes_to_read("") == 16 << 20);
 }
