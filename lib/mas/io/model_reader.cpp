@@ -11,6 +11,7 @@
 #include "mas/io/model_file.h"
 #include "mas/io/rehearsal.h"
 #include "mas/io/unknown_content.h"
+#include "mas/json.h"
 
 namespace mas {
 namespace {
@@ -263,16 +264,8 @@ class Reader {
 
 nlohmann::json json(const std::string& text, const nlohmann::json& absent, const std::string& path,
                     const std::string& name) {
-  constexpr int kDeepest = 256;  // writing it again recurses
-  if (text.empty()) return absent;
-  try {
-    return nlohmann::json::parse(text, [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-      if (depth > kDeepest) throw Error(name, path + ": JSON nested deeper than " + std::to_string(kDeepest));
-      return true;
-    });
-  } catch (const nlohmann::json::exception&) {
-    throw Error(name, path + ": not valid JSON");
-  }
+  constexpr int kDeepest = 256;
+  return text.empty() ? absent : parse_json(text, kDeepest, name + ": " + path);
 }
 
 NamedTensors to_tensors(const RawTensors& raw) {

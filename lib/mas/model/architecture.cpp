@@ -1,11 +1,12 @@
 #include "mas/model/architecture.h"
 
-#include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
 
 #include "mas/error.h"
+#include "mas/io/atomic_file.h"
+#include "mas/json.h"
 
 namespace mas {
 namespace {
@@ -65,22 +66,9 @@ json lenet() {
 }
 
 json read_description(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw Error(path, "can't be read");
-  // Descriptions are a few levels deep; reading or printing thousands of them would use up the stack.
-  bool deep = false;
-  const auto shallow = [&](int depth, json::parse_event_t, json&) { return !(deep = deep || depth > 16); };
-  json description;
-  try {
-    description = json::parse(in, shallow);
-  } catch (const json::exception& error) {
-    const std::string text = error.what();  // "[json.exception.parse_error.101] parse error at line 2, column 5: ..."
-    const size_t line = text.find("line "), end = text.find("] ");
-    throw Error(path, "not valid JSON: " + text.substr(line != std::string::npos  ? line
-                                                       : end != std::string::npos ? end + 2
-                                                                                  : 0));
-  }
-  if (deep) throw Error(path, "no architecture: nested too deeply");
+  constexpr size_t kMostBytes = size_t{64} << 20;
+  constexpr int kDeepest = 16;  // descriptions are a few levels deep
+  const json description = parse_json(read_input(path, [](const std::string&) { return kMostBytes; }), kDeepest, path);
   if (description.is_object() && description.contains("name") && !description["name"].is_string()) {
     throw Error(path, "\"name\" must be a string");
   }
