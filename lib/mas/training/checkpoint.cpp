@@ -1,5 +1,9 @@
 #include "mas/training/checkpoint.h"
 
+#include <fmt/format.h>
+
+#include <limits>
+
 #include "mas/error.h"
 
 namespace mas {
@@ -17,6 +21,16 @@ NamedTensors take(const NamedTensors& from, const std::string& prefix) {
   return part;
 }
 
+// Somebody may have edited the file: a number that training could never have reached would train for ever.
+int64_t count_of(const ModelFile& file, const char* key, int64_t most, const std::string& name) {
+  const auto it = file.progress.find(key);
+  if (it == file.progress.end()) throw Error(name, "/progress isn't that of a checkpoint");
+  if (!it->is_number_integer() || *it < 0 || *it > most) {
+    throw Error(name, fmt::format("/progress: {} is {}, expected a whole number from 0 to {}", key, it->dump(), most));
+  }
+  return it->get<int64_t>();
+}
+
 }  // namespace
 
 void store_state(ModelFile& file, const TrainState& state, const Optimizer& optimizer) {
@@ -32,15 +46,15 @@ void store_state(ModelFile& file, const TrainState& state, const Optimizer& opti
 
 bool has_state(const ModelFile& file) { return !file.progress.is_null(); }
 
-TrainState restore_state(const ModelFile& file, const std::string& name) {
+TrainState restore_state(const ModelFile& file, int64_t epochs, const std::string& name) {
   TrainState state;
-  try {
-    file.progress.at("epoch").get_to(state.epoch);
-    file.progress.at("best_accuracy").get_to(state.best_accuracy);
-    file.progress.at("best_epoch").get_to(state.best_epoch);
-  } catch (const nlohmann::json::exception&) {
-    throw Error(name, "/progress isn't that of a checkpoint");
+  state.epoch = count_of(file, "epoch", epochs, name);
+  state.best_epoch = count_of(file, "best_epoch", state.epoch, name);
+  const auto accuracy = file.progress.find("best_accuracy");
+  if (accuracy == file.progress.end() || !accuracy->is_number() || !(*accuracy >= -1 && *accuracy <= 1)) {
+    throw Error(name, "/progress: best_accuracy isn't a fraction");
   }
+  state.best_accuracy = accuracy->get<double>();
   // Copies: training writes into the model's tensors, and these stay as they are.
   for (const auto& [tensor, value] : take(file.optimizer, "anchor/")) state.anchor[tensor] = value.clone();
   for (const auto& [tensor, value] : take(file.optimizer, "best/")) state.best[tensor] = value.clone();
@@ -48,12 +62,7 @@ TrainState restore_state(const ModelFile& file, const std::string& name) {
 }
 
 void restore_optimizer(const ModelFile& file, Optimizer& optimizer, const std::string& name) {
-  int64_t steps = 0;
-  try {
-    file.progress.at("steps").get_to(steps);
-  } catch (const nlohmann::json::exception&) {
-    throw Error(name, "/progress isn't that of a checkpoint");
-  }
+  const int64_t steps = count_of(file, "steps", std::numeric_limits<int64_t>::max() / 2, name);
   optimizer.restore(take(file.optimizer, "state/"), steps, name);
 }
 

@@ -18,8 +18,8 @@ struct TrainState {
 /// Puts the state into the model file's /optimizer and /progress, or takes it out.
 void store_state(ModelFile& file, const TrainState& state, const Optimizer& optimizer);
 bool has_state(const ModelFile& file);
-/// Throws Error naming `name` where the checkpoint doesn't fit.
-TrainState restore_state(const ModelFile& file, const std::string& name);
+/// Throws Error naming `name` where the checkpoint doesn't fit a training of so many epochs.
+TrainState restore_state(const ModelFile& file, int64_t epochs, const std::string& name);
 void restore_optimizer(const ModelFile& file, Optimizer& optimizer, const std::string& name);
 void remove_state(ModelFile& file);
 

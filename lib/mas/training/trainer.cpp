@@ -87,7 +87,7 @@ class Run {
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          task_.data)) {
     if (has_state(model.file)) {
-      state_ = restore_state(model.file, model.name());
+      state_ = restore_state(model.file, options.epochs, model.name());
     } else {
       state_.anchor = model.file.importance.empty() ? NamedTensors{} : snapshot(model.shared_parameters());
     }
