@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "mas/error.h"
 #include "mas/random.h"
@@ -57,6 +58,7 @@ json to_json(const TaskRecord& task) {
 
 std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) {
   std::vector<TaskRecord> records;
+  std::set<std::string> names;
   try {
     for (const auto& object : tasks) {
       TaskRecord task;
@@ -67,8 +69,8 @@ std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) 
       task.options = object.value("options", json::object());
       object.at("seed").get_to(task.seed);
       if (task.name.empty() || task.classes.empty()) throw Error(name, "/tasks has a task without name or classes");
-      for (const auto& other : records) {
-        if (other.name == task.name) throw Error(name, fmt::format("/tasks has two tasks named {}", task.name));
+      if (!names.insert(task.name).second) {
+        throw Error(name, fmt::format("/tasks has two tasks named {}", task.name));
       }
       records.push_back(std::move(task));
     }
@@ -95,6 +97,7 @@ Model::Model(ModelFile source, const std::string& name)
   trunk.erase("head.bias");
   network_->load(trunk, file.buffers);
   tasks_ = parse_tasks(file.tasks, name);
+  for (const auto& task : tasks_) know_classes(task);
   check_heads();
 }
 
@@ -115,25 +118,20 @@ void Model::check_heads() const {
   }
 }
 
-std::vector<int64_t> Model::head_classes(const TaskRecord& task) const {
-  if (task.scenario != Scenario::kClass) return task.classes;
-  std::vector<int64_t> all;
-  for (const auto& known : tasks_) {
-    for (int64_t label : known.classes) {
-      if (std::find(all.begin(), all.end(), label) == all.end()) all.push_back(label);
-    }
-  }
-  return all;
+void Model::know_classes(const TaskRecord& task) {
+  for (int64_t label : task.classes) class_outputs_.emplace(label, static_cast<int64_t>(class_outputs_.size()));
 }
 
-int64_t Model::outputs(const TaskRecord& task) const { return static_cast<int64_t>(head_classes(task).size()); }
+int64_t Model::outputs(const TaskRecord& task) const {
+  return static_cast<int64_t>(task.scenario == Scenario::kClass ? class_outputs_.size() : task.classes.size());
+}
 
 bool Model::answers(const TaskRecord& task) const {
   const auto head = head_parameters(task);
-  const auto classes = head_classes(task);
   return !head.empty() && head.at("bias").size(0) >= outputs(task) &&
-         std::all_of(task.classes.begin(), task.classes.end(),
-                     [&](int64_t label) { return std::find(classes.begin(), classes.end(), label) != classes.end(); });
+         (task.scenario != Scenario::kClass ||
+          std::all_of(task.classes.begin(), task.classes.end(),
+                      [&](int64_t label) { return class_outputs_.count(label) > 0; }));
 }
 
 void Model::add_task(const TaskRecord& task) {
@@ -157,6 +155,7 @@ void Model::add_task(const TaskRecord& task) {
   }
   const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
   tasks_.push_back(task);
+  know_classes(task);
   const int64_t rows = outputs(task) - (task.scenario == Scenario::kTask ? 0 : before);
   if (rows > 0) {
     const auto head = new_head(rows, network_->feature_size(), derive_seed(task.seed, "head/" + task.name));
@@ -216,17 +215,21 @@ at::Tensor Model::forward_all(const at::Tensor& x) const {
 }
 
 at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data) const {
-  const auto classes = head_classes(task);
+  std::unordered_map<int64_t, int64_t> own;
+  if (task.scenario != Scenario::kClass) {
+    for (size_t i = 0; i < task.classes.size(); i++) own.emplace(task.classes[i], static_cast<int64_t>(i));
+  }
+  const auto& outputs = task.scenario == Scenario::kClass ? class_outputs_ : own;
   at::Tensor targets = at::empty_like(labels);
   const auto* from = labels.data_ptr<int64_t>();
   auto* to = targets.data_ptr<int64_t>();
   for (int64_t i = 0; i < labels.numel(); i++) {
-    const auto it = std::find(classes.begin(), classes.end(), from[i]);
-    if (it == classes.end()) {
+    const auto it = outputs.find(from[i]);
+    if (it == outputs.end()) {
       throw Error(data.empty() ? task.data : data,
                   fmt::format("label {} isn't among the classes of task {}", from[i], task.name));
     }
-    to[i] = it - classes.begin();
+    to[i] = it->second;
   }
   return targets;
 }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "mas/data/dataset.h"
@@ -73,12 +74,13 @@ class Model {
   ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
 
  private:
-  std::vector<int64_t> head_classes(const TaskRecord& task) const;
+  void know_classes(const TaskRecord& task);
   void check_heads() const;
 
   std::string name_;
   std::unique_ptr<Network> network_;
   std::vector<TaskRecord> tasks_;
+  std::unordered_map<int64_t, int64_t> class_outputs_;  // scenario class: label -> output, in the order of learning
 };
 
 }  // namespace mas

@@ -1,5 +1,7 @@
 #include "mas/model/model.h"
 
+#include <numeric>
+
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
@@ -93,4 +95,16 @@ TEST_CASE("a file whose parts don't fit each other is refused") {
   file = model.file;
   file.tasks = nlohmann::json::array({1});
   CHECK_THROWS_AS(Model(file, "m.h5"), Error);
+}
+
+TEST_CASE("a million classes cost no more than their number") {
+  std::vector<int64_t> classes(1000000);
+  std::iota(classes.begin(), classes.end(), 5);
+  for (const auto scenario : {Scenario::kTask, Scenario::kClass}) {
+    auto model = mlp();
+    model.add_task(task("a", classes, scenario));
+    const auto labels = torch::tensor(classes, at::kLong);
+    CHECK(model.targets(labels, model.task("a")).equal(labels - 5));
+    CHECK(model.answers(model.task("a")));
+  }
 }
