@@ -1,5 +1,6 @@
 #include "mas/text.h"
 
+#include <c10/core/ScalarType.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,6 +30,41 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 std::string shape_text(at::IntArrayRef sizes) {
   return sizes.empty() ? "scalar" : fmt::format("{}", fmt::join(sizes, " x "));
+}
+
+std::string type_text(at::ScalarType type) {
+  const auto bits = 8 * c10::elementSize(type);
+  if (type == at::kBool) return "bool";
+  if (at::isComplexType(type)) return fmt::format("complex{}", bits);
+  return fmt::format("{}{}", at::isFloatingType(type) ? "float" : type == at::kByte ? "uint" : "int", bits);
+}
+
+bool is_utf8(const std::string& text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+    const unsigned first = byte(i);
+    const size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if ((first >= 0x80 && first < 0xc2) || first > 0xf4) return false;
+    for (size_t k = 1; k < length; ++k)
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    // Too long a code for its character, half of a UTF-16 pair, or beyond Unicode (RFC 3629).
+    const unsigned second = byte(i + 1);
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+std::string harmless(std::string text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f) text[i] = '?';
+    // U+0080 to U+009F are control characters, too.
+    if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text.replace(i, 2, "?");
+  }
+  return text;
 }
 
 std::string system_error_text(int code) {

@@ -12,6 +12,15 @@ namespace mas {
 /// "60000 x 28 x 28", or "scalar", for messages.
 std::string shape_text(at::IntArrayRef sizes);
 
+/// "float32", "int64", ...: a tensor type as files and NumPy call it, for messages.
+std::string type_text(at::ScalarType type);
+
+/// Whether the text is UTF-8.
+bool is_utf8(const std::string& text);
+
+/// The text with '?' for each control character but tab and end of line: texts of files must not steer a terminal.
+std::string harmless(std::string text);
+
 /// What an errno means, to follow a colon: "no such file or directory".
 std::string system_error_text(int code);
 

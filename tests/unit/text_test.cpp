@@ -41,3 +41,27 @@ TEST_CASE("numbers are parsed from end to end or not at all") {
     CHECK_FALSE(mas::parse_number(text, real));
   }
 }
+
+TEST_CASE("control characters are made harmless, other text stays") {
+  CHECK(mas::harmless("caf\xc3\xa9 \xe2\x82\xac\t1\n") == "caf\xc3\xa9 \xe2\x82\xac\t1\n");
+  CHECK(mas::harmless("a\x1b[31mb\rc\x7f") == "a?[31mb?c?");
+  CHECK(mas::harmless("a\xc2\x9b"
+                      "31m\xc2\xa0") == "a?31m\xc2\xa0");  // U+009B is ESC [, U+00A0 a space
+  CHECK(mas::harmless(std::string("\0", 1)) == "?");
+}
+
+TEST_CASE("UTF-8 is told from other bytes") {
+  for (const char* text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) CHECK(mas::is_utf8(text));
+  for (const char* text :
+       {"\xe9", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5", "\x80"}) {
+    CAPTURE(text);
+    CHECK_FALSE(mas::is_utf8(text));
+  }
+}
+
+TEST_CASE("tensor types are called as files call them") {
+  CHECK(mas::type_text(at::kFloat) == "float32");
+  CHECK(mas::type_text(at::kLong) == "int64");
+  CHECK(mas::type_text(at::kByte) == "uint8");
+  CHECK(mas::type_text(at::kBool) == "bool");
+}

@@ -36,14 +36,21 @@ void check_values(const at::Tensor& original, bool may_be_negative, const std::s
   } else if (tensor.scalar_type() == at::kDouble) {
     scan<double, uint64_t>(tensor, 0x7ff0000000000000u, finite, negative);
   } else {
-    throw Error(name, subject + ": " + c10::toString(tensor.scalar_type()) + ", expected float32 or float64");
+    throw Error(name, subject + ": " + type_text(tensor.scalar_type()) + ", expected float32 or float64");
   }
   if (!finite) throw Error(name, subject + ": holds NaN or infinity");
   if (negative && !may_be_negative) throw Error(name, subject + ": negative importance");
 }
 
+void check_utf8(const std::string& key, const std::string& path, const std::string& name) {
+  if (!is_utf8(key)) throw Error(name, path + key + ": a name that is not UTF-8");
+}
+
 void check_tensors(const NamedTensors& tensors, const std::string& path, const std::string& name) {
-  for (const auto& [key, tensor] : tensors) check_values(tensor, true, path + key, name);
+  for (const auto& [key, tensor] : tensors) {
+    check_utf8(key, path, name);
+    check_values(tensor, true, path + key, name);
+  }
 }
 
 void check_omega(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
@@ -64,17 +71,24 @@ void check_omega(const NamedTensors& omega, const NamedTensors& weights, const s
 
 }  // namespace
 
+bool may_be_name(const std::string& text) {
+  return !text.empty() && text != "." && text.find('/') == std::string::npos && text.find('\0') == std::string::npos &&
+         is_utf8(text);
+}
+
 void check_model(const ModelFile& model, const std::string& name) {
   if (model.weights.empty()) throw Error(name, "no weights");
   check_tensors(model.weights, "/weights/", name);
   for (const auto& [key, tensor] : model.weights) {
     if (!at::isFloatingType(tensor.scalar_type())) {
-      throw Error(name,
-                  "/weights/" + key + ": " + c10::toString(tensor.scalar_type()) + ", expected float32 or float64");
+      throw Error(name, "/weights/" + key + ": " + type_text(tensor.scalar_type()) + ", expected float32 or float64");
     }
   }
   check_tensors(model.buffers, "/buffers/", name);
-  for (const auto& [task, head] : model.heads) check_tensors(head, "/heads/" + task + "/", name);
+  for (const auto& [task, head] : model.heads) {
+    check_utf8(task, "/heads/", name);
+    check_tensors(head, "/heads/" + task + "/", name);
+  }
   check_tensors(model.optimizer, "/optimizer/", name);
   const ImportanceRecord& importance = model.importance;
   check_omega(importance.closed, model.weights, "/importance/closed/", name);

@@ -5,6 +5,9 @@
 
 namespace mas {
 
+/// Whether a tensor, layer or task may be called so in a model file: UTF-8 that isn't empty or ".", without '/' or NUL.
+bool may_be_name(const std::string& text);
+
 /// Throws Error(name, ...) for a model that no file may hold: no weights, NaN or infinity, Ω that is negative, belongs
 /// to other parameters or lacks its counts. Asked after reading and before writing, so that what is written can be
 /// read.

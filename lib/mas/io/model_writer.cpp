@@ -7,6 +7,7 @@
 #include "mas/io/model_check.h"
 #include "mas/io/model_file.h"
 #include "mas/io/unknown_content.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -66,9 +67,7 @@ Handle text_type(const std::string& text) {
 }
 
 void check_link_name(const std::string& part, const std::string& path) {
-  const bool bad =
-      part.empty() || part == "." || part.find('/') != std::string::npos || part.find('\0') != std::string::npos;
-  if (bad)
+  if (!may_be_name(part))
     throw Error(kName, path + ": a name must not be empty or \".\" nor contain '/' or NUL, got \"" + part + "\"");
 }
 
@@ -92,7 +91,7 @@ void write_data(hid_t group, const std::string& part, hid_t stored, hid_t space,
 void write_tensor(hid_t group, const std::string& part, const at::Tensor& original, const std::string& path) {
   const at::Tensor tensor = original.detach().cpu().contiguous();
   const Handle type = file_type(tensor.scalar_type());
-  if (type < 0) throw Error(kName, path + "/" + part + ": no place for " + c10::toString(tensor.scalar_type()));
+  if (type < 0) throw Error(kName, path + "/" + part + ": no place for " + type_text(tensor.scalar_type()));
   const std::vector<hsize_t> dims(tensor.sizes().begin(), tensor.sizes().end());
   const Handle space(dims.empty() ? H5Screate(H5S_SCALAR)
                                   : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr));

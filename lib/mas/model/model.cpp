@@ -8,6 +8,7 @@
 #include <set>
 
 #include "mas/error.h"
+#include "mas/io/model_check.h"
 #include "mas/random.h"
 #include "mas/text.h"
 
@@ -102,6 +103,14 @@ Model::Model(ModelFile source, const std::string& name)
 }
 
 void Model::check_heads() const {
+  const auto trunk = network_->parameters();
+  const auto wanted = trunk.empty() ? at::kFloat : trunk.begin()->second.scalar_type();
+  const bool shared = !tasks_.empty() && tasks_.front().scenario != Scenario::kTask;
+  for (const char* full : {"head.weight", "head.bias"}) {
+    if (!shared && file.weights.count(full)) {
+      throw Error(name_, fmt::format("{}: only a model with tasks of scenario domain or class has it", full));
+    }
+  }
   for (const auto& task : tasks_) {
     if (task.scenario != tasks_.front().scenario) throw Error(name_, "its tasks are of different scenarios");
     const auto head = head_parameters(task);
@@ -113,6 +122,11 @@ void Model::check_heads() const {
       if (it->second.sizes() != at::IntArrayRef(want)) {
         throw Error(name_, fmt::format("the head's {} of task {}: shape {}, but the architecture needs {}", local,
                                        task.name, shape_text(it->second.sizes()), shape_text(want)));
+      }
+      const auto type = it->second.scalar_type();
+      if (type != wanted) {
+        throw Error(name_, fmt::format("the head's {} of task {}: {}, but the other weights are {}", local, task.name,
+                                       type_text(type), type_text(wanted)));
       }
     }
   }
@@ -150,8 +164,9 @@ void Model::add_task(const TaskRecord& task) {
                               known.name, known.classes.size(), task.name, task.classes.size()));
     }
   }
-  if (task.name.empty() || task.name.find('/') != std::string::npos || task.name == "." || task.name == "..") {
-    throw UsageError("--task", fmt::format("\"{}\" can't name a task (empty or with a slash)", task.name));
+  if (!may_be_name(task.name) || task.name == "..") {
+    throw UsageError("--task",
+                     fmt::format("\"{}\" can't name a task (empty, with a slash, or no UTF-8 text)", task.name));
   }
   const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
   tasks_.push_back(task);

@@ -8,14 +8,21 @@
 #include <set>
 
 #include "mas/error.h"
+#include "mas/io/model_check.h"
 #include "mas/random.h"
 #include "mas/text.h"
 
 namespace mas {
 namespace {
 
-// A model of more parameters is a slip of the pen: 2^40 floats are four terabytes.
-constexpr double kMostParameters = 1099511627776.0;
+// A model of more parameters or features is a slip of the pen: 2^40 floats are four terabytes. Below it, products of
+// sizes fit into 64 bits.
+constexpr double kMostValues = 1099511627776.0;
+
+double values_of(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), 1.0,
+                         [](double product, int64_t size) { return product * static_cast<double>(size); });
+}
 
 Shape read_input(const nlohmann::json& arch, const std::string& name) {
   Shape input;
@@ -27,7 +34,16 @@ Shape read_input(const nlohmann::json& arch, const std::string& name) {
     }
     input.push_back(size.get<int64_t>());
   }
+  if (values_of(input) > kMostValues) throw Error(name, "architecture with more than 2^40 input values");
   return input;
+}
+
+at::Tensor empty_tensor(const Shape& shape, const std::string& subject) {
+  try {
+    return at::empty(shape, at::kFloat);
+  } catch (const c10::Error&) {  // the only thing that can fail
+    throw Error(subject, fmt::format("not enough memory for {} weights", shape_text(shape)));
+  }
 }
 
 }  // namespace
@@ -60,22 +76,18 @@ LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& na
     Layer layer = builder->second(spec, shape);
     layer.name = spec.text("name", fmt::format("layers.{}", i));
     spec.finish();
-    if (!layer.slots.empty() && (layer.name.empty() || layer.name.find('/') != std::string::npos ||
-                                 layer.name == "head" || !names.insert(layer.name).second)) {
-      throw Error(where, fmt::format("the name \"{}\" is taken, reserved or holds a slash", layer.name));
+    if (!layer.slots.empty() &&
+        (!may_be_name(layer.name) || layer.name == "head" || !names.insert(layer.name).second)) {
+      throw Error(where,
+                  fmt::format("the name \"{}\" is taken, reserved or can't name a tensor", harmless(layer.name)));
     }
-    for (const auto& [local, slot] : layer.slots) {
-      double size = 1;
-      for (int64_t s : slot.shape) size *= static_cast<double>(s);
-      if ((parameters += size) > kMostParameters) throw Error(where, "the network has more than 2^40 parameters");
-    }
+    for (const auto& [local, slot] : layer.slots) parameters += values_of(slot.shape);
+    if (parameters > kMostValues) throw Error(where, "the network has more than 2^40 parameters");
+    if (values_of(layer.output) > kMostValues) throw Error(where, "gives more than 2^40 values a sample");
     shape = layer.output;
     layers_.push_back(std::move(layer));
   }
-  double features = 1;
-  for (int64_t s : shape) features *= static_cast<double>(s);
-  if (features > kMostParameters) throw Error(name, "the network has more than 2^40 features");
-  feature_size_ = static_cast<int64_t>(features);
+  feature_size_ = static_cast<int64_t>(values_of(shape));
 }
 
 void LayeredNetwork::initialize(uint64_t seed) {
@@ -83,7 +95,7 @@ void LayeredNetwork::initialize(uint64_t seed) {
     for (const auto& [local, slot] : layer.slots) {
       // A stream a tensor: a layer more or less doesn't change the others' values.
       auto generator = at::detail::createCPUGenerator(derive_seed(seed, layer.name + "." + local));
-      at::Tensor value = at::empty(slot.shape, at::kFloat);
+      at::Tensor value = empty_tensor(slot.shape, fmt::format("{}: {}.{}", name_, layer.name, local));
       layer.tensors[local] =
           slot.bound > 0 ? value.uniform_(-slot.bound, slot.bound, generator) : value.fill_(slot.fill);
     }
@@ -107,9 +119,9 @@ void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {
         throw Error(name_, fmt::format("{}: shape {}, but the architecture needs {}", full,
                                        shape_text(it->second.sizes()), shape_text(slot.shape)));
       }
-      if (!buffers && it->second.scalar_type() != at::kFloat) {
-        throw Error(name_, fmt::format("{}: this architecture's weights are float32, but these are {}", full,
-                                       c10::toString(it->second.scalar_type())));
+      if (it->second.scalar_type() != at::kFloat) {
+        throw Error(name_, fmt::format("{}: {}, but this architecture needs float32", full,
+                                       type_text(it->second.scalar_type())));
       }
       layer.tensors[local] = it->second;
       used++;

@@ -90,9 +90,25 @@ TEST_CASE("sums need their counts") {
 TEST_CASE("weights of integers or half precision, and no weights at all, are refused") {
   auto model = model_with_importance();
   model.weights["i"] = torch::ones({1}, torch::kLong);
-  CHECK(fault(model) == "x.h5: /weights/i: Long, expected float32 or float64");
+  CHECK(fault(model) == "x.h5: /weights/i: int64, expected float32 or float64");
   model = model_with_importance();
   model.weights["h"] = torch::ones({1}, torch::kHalf);
-  CHECK(fault(model) == "x.h5: /weights/h: Half, expected float32 or float64");
+  CHECK(fault(model) == "x.h5: /weights/h: float16, expected float32 or float64");
   CHECK(fault(mas::ModelFile()) == "x.h5: no weights");
+}
+
+TEST_CASE("names that are not UTF-8 are refused wherever they are") {
+  auto model = model_with_importance();
+  model.weights["caf\xe9"] = torch::ones({1});
+  CHECK(fault(model) == "x.h5: /weights/caf\xe9: a name that is not UTF-8");
+  model = model_with_importance();
+  model.heads["\xff"]["b"] = torch::ones({1});
+  CHECK(fault(model) == "x.h5: /heads/\xff: a name that is not UTF-8");
+}
+
+TEST_CASE("what may name a tensor") {
+  for (const char* name : {"fc1", "layers.0", "..", "caf\xc3\xa9"}) CHECK(mas::may_be_name(name));
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("a/b"), std::string("a\0b", 3), std::string("\xe9")})
+    CHECK_FALSE(mas::may_be_name(name));
 }

@@ -90,6 +90,17 @@ TEST_CASE("a file whose parts don't fit each other is refused") {
   file.heads.clear();
   CHECK_THROWS_WITH_AS(Model(file, "m.h5"), "m.h5: the head of task a has no weight", Error);
   file = model.file;
+  file.heads["a"]["bias"] = torch::zeros({3}, at::kDouble);
+  CHECK_THROWS_WITH_AS(Model(file, "m.h5"),
+                       "m.h5: the head's bias of task a: float64, but the other weights are float32", Error);
+  file = model.file;
+  file.weights["head.weight"] = torch::zeros({});
+  CHECK_THROWS_WITH_AS(Model(file, "m.h5"),
+                       "m.h5: head.weight: only a model with tasks of scenario domain or class has it", Error);
+  file = model.file;
+  file.tasks.push_back(file.tasks[0]);
+  CHECK_THROWS_WITH_AS(Model(file, "m.h5"), "m.h5: /tasks has two tasks named a", Error);
+  file = model.file;
   file.tasks[0]["scenario"] = "other";
   CHECK_THROWS_AS(Model(file, "m.h5"), Error);
   file = model.file;
@@ -107,4 +118,11 @@ TEST_CASE("a million classes cost no more than their number") {
     CHECK(model.targets(labels, model.task("a")).equal(labels - 5));
     CHECK(model.answers(model.task("a")));
   }
+}
+
+TEST_CASE("names that no file can hold are refused for tasks") {
+  auto model = mlp();
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string("a\0b", 3), std::string("\xe9")})
+    CHECK_THROWS_AS(model.add_task(task(name, {0, 1})), UsageError);
 }

@@ -82,6 +82,32 @@ TEST_CASE("weights that don't fit are named") {
   CHECK_THROWS_WITH_AS(
       load({{"fc1.weight", torch::zeros({4, 3})}, {"fc1.bias", torch::zeros({4})}, {"fc9.bias", torch::zeros({4})}}),
       "m.h5: fc9.bias: the architecture has no such tensor", Error);
+  CHECK_THROWS_WITH_AS(load({{"fc1.weight", torch::zeros({4, 3})}, {"fc1.bias", torch::zeros({4}, at::kDouble)}}),
+                       "m.h5: fc1.bias: float64, but this architecture needs float32", Error);
+}
+
+TEST_CASE("a buffer of another type is named, not handed to the layer") {
+  LayeredNetwork network(
+      json{{"input", {2, 3, 3}}, {"layers", json::parse(R"([{"type": "batch_norm2d", "name": "n"}])")}}, "m.h5");
+  network.initialize(1);
+  auto buffers = network.buffers();
+  buffers["n.running_var"] = torch::ones({2}, at::kLong);
+  CHECK_THROWS_WITH_AS(network.load(network.parameters(), buffers),
+                       "m.h5: n.running_var: int64, but this architecture needs float32", Error);
+}
+
+TEST_CASE("sizes whose product no number holds are refused at the layer that makes them") {
+  const auto build = [](const json& input, const char* layers) {
+    LayeredNetwork(json{{"input", input}, {"layers", json::parse(layers)}}, "net.json");
+  };
+  const int64_t large = 1 << 28;
+  CHECK_THROWS_WITH_AS(build({large, large, large}, R"([{"type": "flatten"}])"),
+                       "net.json: architecture with more than 2^40 input values", Error);
+  CHECK_THROWS_WITH_AS(
+      build({1, 8, 8}, R"([{"type": "conv2d", "out": 4, "kernel": 1, "padding": 268435456}, {"type": "flatten"}])"),
+      "net.json: layer 1: gives more than 2^40 values a sample", Error);
+  CHECK_THROWS_WITH_AS(build({65536, 8, 8}, R"([{"type": "adaptive_avg_pool2d", "out": 268435456}])"),
+                       "net.json: layer 1: gives more than 2^40 values a sample", Error);
 }
 
 TEST_CASE("a wrong description is an error that names the layer") {
@@ -101,6 +127,10 @@ TEST_CASE("a wrong description is an error that names the layer") {
   CHECK_THROWS_AS(build(R"([{"type": "linear", "name": "a/b", "out": 2}])"), Error);
   CHECK_THROWS_AS(build(R"([{"type": "linear", "name": "a", "out": 2}, {"type": "linear", "name": "a", "out": 2}])"),
                   Error);
+  CHECK_THROWS_WITH_AS(build(R"([{"type": "linear", "name": "a\u0000b", "out": 2}])"),
+                       doctest::Contains("is taken, reserved or can't name a tensor"), Error);
+  CHECK_THROWS_AS(build(R"([{"type": "linear", "name": ".", "out": 2}])"), Error);
+  CHECK_THROWS_AS(build(R"([{"type": "linear", "name": "", "out": 2}])"), Error);
   CHECK_THROWS_AS(build(R"(["relu"])"), Error);
 }
 
