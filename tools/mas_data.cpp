@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/model_output.h"
+#include "common/print.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/data/contact_sheet.h"
@@ -59,20 +60,21 @@ nlohmann::json to_json(const std::string& spec, const mas::DataDescription& d) {
 
 void print(const mas::DataDescription& d) {
   const char* type = d.type == at::kByte ? "bytes, as 0..1" : d.type == at::kLong ? "token ids" : "floats";
-  fmt::print("samples       {}\nshape         {} ({})\n", d.samples, fmt::join(d.shape, "x"), type);
-  fmt::print("values        mean {:.5g}, deviation {:.5g}, from {:.5g} to {:.5g}\n", d.mean, d.deviation, d.min, d.max);
+  mas::tool::print(stdout, "samples       {}\nshape         {} ({})\n", d.samples, fmt::join(d.shape, "x"), type);
+  mas::tool::print(stdout, "values        mean {:.5g}, deviation {:.5g}, from {:.5g} to {:.5g}\n", d.mean, d.deviation,
+                   d.min, d.max);
   if (d.channel_mean.size() > 1) {
-    fmt::print("channels      mean {:.5g}; deviation {:.5g}\n", fmt::join(d.channel_mean, ", "),
-               fmt::join(d.channel_deviation, ", "));
+    mas::tool::print(stdout, "channels      mean {:.5g}; deviation {:.5g}\n", fmt::join(d.channel_mean, ", "),
+                     fmt::join(d.channel_deviation, ", "));
   }
-  if (d.not_finite > 0) fmt::print("not finite    {} values\n", d.not_finite);
+  if (d.not_finite > 0) mas::tool::print(stdout, "not finite    {} values\n", d.not_finite);
   if (!d.has_labels) {
-    fmt::print("classes       no labels\n");
+    mas::tool::print(stdout, "classes       no labels\n");
     return;
   }
-  fmt::print("classes       {}\n", d.classes.size());
-  for (const auto& c : d.classes) fmt::print("  {:<11} {}\n", c.label, c.samples);
-  fmt::print("first labels  {}\n", fmt::join(d.first_labels, " "));
+  mas::tool::print(stdout, "classes       {}\n", d.classes.size());
+  for (const auto& c : d.classes) mas::tool::print(stdout, "  {:<11} {}\n", c.label, c.samples);
+  mas::tool::print(stdout, "first labels  {}\n", fmt::join(d.first_labels, " "));
 }
 
 bool ends_with(const std::string& text, const std::string& end) {
@@ -95,7 +97,8 @@ void write_folder(const Options& o, mas::DataSpec spec, mas::tool::Progress& pro
   for (const auto& [part, name] :
        {std::pair{mas::Split::kTrain, "train.h5"}, std::pair{mas::Split::kTest, "test.h5"}}) {
     spec.split = part;
-    if (std::filesystem::is_directory(o.output)) mas::tool::check_other_output(o.output + "/" + name);
+    std::error_code none;
+    if (std::filesystem::is_directory(o.output, none)) mas::tool::check_other_output(o.output + "/" + name);
     parts.emplace_back(o.output + "/" + name, mas::open_dataset(spec, o.common.open_options()));
   }
   std::filesystem::create_directories(o.output);
@@ -104,7 +107,8 @@ void write_folder(const Options& o, mas::DataSpec spec, mas::tool::Progress& pro
 
 int run(const Options& o) {
   const auto spec = mas::DataSpec::parse(o.spec);
-  const bool folder = ends_with(o.output, "/") || (!o.output.empty() && std::filesystem::is_directory(o.output));
+  std::error_code none;
+  const bool folder = ends_with(o.output, "/") || std::filesystem::is_directory(o.output, none);
   if (!o.output.empty() && !folder && !ends_with(o.output, ".h5") && !ends_with(o.output, ".hdf5") &&
       !ends_with(o.output, ".csv")) {
     throw mas::UsageError("--output", fmt::format("must end in .h5, .csv or / (a folder), got {}", o.output));
@@ -115,7 +119,6 @@ int run(const Options& o) {
     throw mas::UsageError("standard output", "is a terminal, and PNG isn't text; use --sheet FILE.png or a pipe");
   }
   for (const auto& output : {o.output, o.sheet}) {
-    std::error_code none;
     if (std::filesystem::equivalent(output, spec.source, none)) {
       throw mas::Error(output, "is what is read; name another file");
     }
@@ -132,7 +135,7 @@ int run(const Options& o) {
   const auto description = mas::describe(*data, std::ref(progress));
   progress.clear();
   if (o.json)
-    fmt::print("{}\n", to_json(spec.str(), description).dump(2));
+    mas::tool::print_text(stdout, to_json(spec.str(), description).dump(2) + "\n");
   else
     print(description);
   return mas::tool::kDone;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "common/model_output.h"
+#include "common/print.h"
 #include "common/progress.h"
 #include "common/table.h"
 #include "common/tool.h"
@@ -64,9 +65,9 @@ void print_matrix(std::FILE* out, const mas::AccuracyMatrix& matrix, const mas::
   table.print(out);
   const auto& definitions = mas::measure_definitions();
   const auto line = [&](const char* name, const char* key, const std::optional<double>& value, bool sign) {
-    if (value) fmt::print(out, "{:<10} {:>7} %   {}\n", name, percent(value, sign), definitions.at(key));
+    if (value) mas::tool::print(out, "{:<10} {:>7} %   {}\n", name, percent(value, sign), definitions.at(key));
   };
-  fmt::print(out, "\n");
+  mas::tool::print(out, "\n");
   line("ACC", "acc", measures.acc, false);
   line("BWT", "bwt", measures.bwt, true);
   line("FWT", "fwt", measures.fwt, true);
@@ -83,19 +84,19 @@ int evaluate(Options& o) {
   auto models = mas::open_models(o.models);
   for (const auto& model : models)
     if (mas::has_state(model.file))
-      fmt::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
+      mas::tool::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
   mas::tool::Progress progress(o.common, "measuring");
   const auto bar = [&](int64_t done, int64_t total) { progress(done, total); };
   const auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
                                      : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
   progress.clear();
-  for (const auto& note : matrix.notes) fmt::print(stderr, "mas-eval: {}\n", note);
+  for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);
   auto* out = o.record == "-" ? stderr : stdout;
   if (o.json) {
-    fmt::print(out, "{}\n", mas::to_json(matrix, measures).dump(2));
+    mas::tool::print_text(out, mas::to_json(matrix, measures).dump(2) + "\n");
   } else if (o.csv) {
-    fmt::print(out, "{}", mas::to_csv(matrix));
+    mas::tool::print_text(out, mas::to_csv(matrix));
   } else if (!o.common.quiet) {
     print_matrix(out, matrix, measures);
   }

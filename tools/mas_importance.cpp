@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/model_output.h"
+#include "common/print.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/error.h"
@@ -66,15 +67,15 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
   if (o.verbose) {
     size_t width = 9;
     for (const auto& path : report.paths) width = std::max(width, path.parameter.size());
-    fmt::print(out, "{:<{}}  {:<12}  why\n", "parameter", width, "path");
+    mas::tool::print(out, "{:<{}}  {:<12}  why\n", "parameter", width, "path");
     for (const auto& path : report.paths)
-      fmt::print(out, "{:<{}}  {:<12}  {}\n", path.parameter, width, path.path, path.why);
+      mas::tool::print(out, "{:<{}}  {:<12}  {}\n", path.parameter, width, path.path, path.why);
   }
   if (o.common.quiet) return;
-  if (!report.verbose_hint.empty() && !o.verbose) fmt::print(out, "{}\n", report.verbose_hint);
-  if (report.fed > 0) fmt::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
-  fmt::print(out, "{} samples in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.count, report.mean,
-             report.largest, report.largest_parameter);
+  if (!report.verbose_hint.empty() && !o.verbose) mas::tool::print(out, "{}\n", report.verbose_hint);
+  if (report.fed > 0) mas::tool::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
+  mas::tool::print(out, "{} samples in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.count, report.mean,
+                   report.largest, report.largest_parameter);
 }
 
 int importance(Options& o) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/model_output.h"
+#include "common/print.h"
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/error.h"
@@ -73,9 +74,9 @@ void record_results(mas::Model& model, const Options& o) {
   for (const auto& result : mas::record_test_results(model, o.task.open)) {
     if (o.common.quiet) continue;
     if (result.accuracy) {
-      fmt::print(o.output.report(), "{}: {:.2f} % of the test samples\n", result.task, 100 * *result.accuracy);
+      mas::tool::print(o.output.report(), "{}: {:.2f} % of the test samples\n", result.task, 100 * *result.accuracy);
     } else {
-      fmt::print(o.output.report(), "{}: not tested: {}\n", result.task, result.why);
+      mas::tool::print(o.output.report(), "{}: not tested: {}\n", result.task, result.why);
     }
   }
 }
@@ -116,7 +117,7 @@ mas::TrainCallbacks reports(const Options& o, mas::tool::Progress& progress, std
   mas::TrainCallbacks callbacks;
   if (o.common.quiet) remarks.clear();
   callbacks.progress = [&progress, remarks](int64_t done, int64_t total) mutable {
-    for (const auto& remark : std::exchange(remarks, {})) fmt::print(stderr, "mas-train: {}\n", remark);
+    for (const auto& remark : std::exchange(remarks, {})) mas::tool::print(stderr, "mas-train: {}\n", remark);
     progress(done, total);
   };
   callbacks.epoch = [&o, &progress, penalised](const mas::EpochReport& r) {
@@ -126,8 +127,8 @@ mas::TrainCallbacks reports(const Options& o, mas::tool::Progress& progress, std
     if (penalised) line += fmt::format("  penalty {:.4f}", r.penalty);
     line += fmt::format("  accuracy {:.2f} %", 100 * r.accuracy);
     if (r.validation) line += fmt::format("  validation {:.2f} %", 100 * *r.validation);
-    fmt::print(o.output.report(), "{}  {:.1f} s\n", line, r.seconds);
-    std::fflush(o.output.report());
+    mas::tool::print(o.output.report(), "{}  {:.1f} s\n", line, r.seconds);
+    mas::tool::flush(o.output.report());
   };
   return callbacks;
 }

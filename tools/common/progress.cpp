@@ -5,12 +5,15 @@
 
 #include <cstdio>
 
+#include "common/print.h"
+#include "mas/text.h"
+
 namespace mas::tool {
 
 using Clock = std::chrono::steady_clock;
 
 Progress::Progress(const CommonOptions& options, std::string what)
-    : what_(std::move(what)),
+    : what_(harmless(std::move(what))),
       shown_(options.progress == "always" || (options.progress == "auto" && !options.quiet && isatty(STDERR_FILENO))),
       begin_(Clock::now()),
       last_(begin_) {}
@@ -25,14 +28,14 @@ void Progress::operator()(int64_t done, int64_t total) {
   const int filled = static_cast<int>(share * kWidth);
   const double passed = std::chrono::duration<double>(now - begin_).count();
   const auto left = share > 0.01 ? fmt::format("{:.0f} s left", passed / share - passed) : std::string();
-  fmt::print(stderr, "\r\033[K{} [{}{}] {:3.0f} % {}", what_, std::string(filled, '='),
-             std::string(kWidth - filled, ' '), 100 * share, left);
-  std::fflush(stderr);
+  print_text(stderr, fmt::format("\r\033[K{} [{}{}] {:3.0f} % {}", what_, std::string(filled, '='),
+                                 std::string(kWidth - filled, ' '), 100 * share, left));
+  flush(stderr);
 }
 
 void Progress::clear() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  if (drawn_) print_text(stderr, "\r\033[K");
+  flush(stderr);
   drawn_ = false;
 }
 

@@ -4,7 +4,15 @@
 
 #include <algorithm>
 
+#include "common/print.h"
+#include "mas/text.h"
+
 namespace mas::tool {
+
+void Table::add(std::vector<std::string> cells) {
+  for (auto& cell : cells) cell = harmless(std::move(cell));
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::render() const {
   std::string text;
@@ -24,6 +32,6 @@ std::string Table::render() const {
   return text;
 }
 
-void Table::print(std::FILE* out) const { fmt::print(out, "{}", render()); }
+void Table::print(std::FILE* out) const { print_text(out, render()); }
 
 }  // namespace mas::tool

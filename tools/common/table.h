@@ -5,10 +5,10 @@
 
 namespace mas::tool {
 
-/// Plain text in columns: the first to the left, the others to the right.
+/// Plain text in columns: the first to the left, the others to the right. Control characters are made harmless.
 class Table {
  public:
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);
   std::string render() const;
   void print(std::FILE* out) const;
 

@@ -4,21 +4,18 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <malloc.h>
-#include <poll.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <filesystem>
 #include <new>
-#include <system_error>
 
 #include "common/help.h"
+#include "common/print.h"
 #include "common/suggest.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
@@ -44,32 +41,37 @@ void keep_memory() {
 std::string one_line(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  return harmless(text);
 }
 
 int fail(const CLI::App& app, const std::string& message, int status) {
-  std::cerr << app.get_name() << ": " << one_line(message) << "\n";
+  print_text(stderr, app.get_name() + ": " + one_line(message) + "\n");
   return status;
 }
 
-// fmt and stdio forget why a write failed before the last one; poll() tells of a pipe without reader.
-bool broken_pipe() {
-  pollfd out{STDOUT_FILENO, POLLOUT, 0};
-  return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
-}
-
-// Reports that were printed have to arrive: a full disk is an error, a reader that has seen enough isn't.
-void flush_reports() {
-  errno = 0;
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
-  if (errno == EPIPE || (errno == 0 && broken_pipe())) throw BrokenPipe("standard output", "closed");
-  throw Error("standard output", system_error_text(errno != 0 ? errno : EIO));
-}
+const std::string kNoMemory = "not enough memory; a smaller --batch, network or input needs less";
 
 void apply(const CommonOptions& options) {
   if (options.device == "cuda") throw UsageError("--device", "cuda isn't supported yet; use --device cpu");
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   keep_memory();
+}
+
+int parse_and_work(CLI::App& app, int argc, char** argv, const CommonOptions& options,
+                   const std::function<int()>& work) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    print_text(stdout, app.help());
+    return kDone;
+  } catch (const CLI::CallForVersion& version) {
+    print(stdout, "{}\n", version.what());
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    return fail(app, explain(app, error, argc, argv), kUsage);
+  }
+  apply(options);
+  return work();
 }
 
 }  // namespace
@@ -134,21 +136,10 @@ CLI::Validator whole(uint64_t least, uint64_t most) {
 }
 
 int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the process
+  // A closed pipe and a file beyond its limit are errors of the write, not the end of the process.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return kDone;
-  } catch (const CLI::CallForVersion& version) {
-    std::cout << version.what() << "\n";
-    return kDone;
-  } catch (const CLI::ParseError& error) {
-    return fail(app, explain(app, error, argc, argv), kUsage);
-  }
-  try {
-    apply(options);
-    const int status = work();
+    const int status = parse_and_work(app, argc, argv, options, work);
     flush_reports();
     return status;
   } catch (const BrokenPipe&) {
@@ -158,14 +149,12 @@ int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const
   } catch (const Error& error) {
     return fail(app, error.what(), kFailed);
   } catch (const std::bad_alloc&) {
-    return fail(app, "not enough memory", kFailed);
+    return fail(app, kNoMemory, kFailed);
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    if (what.find("allocate memory") != std::string::npos) return fail(app, "not enough memory", kFailed);
-    return fail(app, error.what_without_backtrace(), kFailed);
-  } catch (const std::system_error& error) {  // a full buffer of stdio's, which fmt wrote to
-    if (error.code() == std::errc::broken_pipe) return kFailed;
-    return fail(app, "standard output: " + system_error_text(error.code().value()), kFailed);
+    return fail(app, what.find("allocate memory") != std::string::npos ? kNoMemory : what, kFailed);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(app, error.path1().string() + ": " + system_error_text(error.code().value()), kFailed);
   } catch (const std::exception& error) {
     return fail(app, error.what(), kFailed);
   }

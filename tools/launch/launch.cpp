@@ -1,6 +1,7 @@
 // The program that users start: sets what OpenMP reads once, when a process begins, and becomes the tool itself.
 // OpenMP's threads wait actively by default and then sit on the cores that OpenBLAS's threads need: on two cores the
 // same training takes five times as long. Neither a constructor nor the tool's main comes early enough to set this.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,7 +11,16 @@
 #include <cstring>
 #include <string>
 
+// A file that is opened later must not become standard output or error. What stands in for a closed stream can't be
+// used either, so that reading or writing it stays an error.
+static void fill_closed_streams() {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+    if (fcntl(stream, F_GETFD) < 0) open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 int main(int, char** argv) {
+  fill_closed_streams();
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   char self[PATH_MAX];
   const auto length = readlink("/proc/self/exe", self, sizeof self);

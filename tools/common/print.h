@@ -1,0 +1,30 @@
+#pragma once
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace mas::tool {
+
+/// Prints text as it is. A report that can't be printed doesn't stop the work that it is about: what befalls standard
+/// output is kept for flush_reports(), and of standard error there is nobody to tell.
+void print_text(std::FILE* out, const std::string& text);
+
+/// The same for text that may hold words out of a file: control characters are made harmless.
+void print_report(std::FILE* out, const std::string& text);
+
+/// fmt::print() for reports.
+template <typename... Args>
+void print(std::FILE* out, fmt::format_string<Args...> format, Args&&... args) {
+  print_report(out, fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// What was printed shows now.
+void flush(std::FILE* out);
+
+/// Reports that were printed have to arrive: throws Error where standard output took not all of them, BrokenPipe where
+/// its reader has seen enough.
+void flush_reports();
+
+}  // namespace mas::tool
