@@ -77,7 +77,7 @@ void print_matrix(std::FILE* out, const mas::AccuracyMatrix& matrix, const mas::
 
 int evaluate(Options& o) {
   if (o.record == "/dev/stdout") o.record = "-";  // the matrix makes room for the model there
-  if (!o.record.empty()) mas::tool::check_model_output(o.record);
+  if (!o.record.empty()) mas::tool::check_model_output(o.record, o.models.back());
   if (o.record == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and a model isn't text; use --record FILE or a pipe");
   }

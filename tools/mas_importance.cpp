@@ -87,7 +87,7 @@ int importance(Options& o) {
   for (const auto& file : o.merge) {
     if (!named.insert(file).second) throw mas::UsageError("--merge", file + " is given twice, and would count twice");
   }
-  o.output.check();
+  o.output.check(o.model);
   mas::Model model(mas::read_model(o.model), o.model);
   mas::tool::Progress progress(o.common, "importance");
   o.importance.data = o.data;

@@ -84,6 +84,9 @@ void record_results(mas::Model& model, const Options& o) {
 void check_usage(const Options& o) {
   if (o.checkpoint == "-") throw mas::UsageError("--checkpoint", "needs a file");
   const auto& task = o.task;
+  if (mas::tool::same_file(o.checkpoint, task.model))
+    throw mas::UsageError("--checkpoint",
+                          "is the MODEL, which a training that breaks off would lose; name another file");
   if (task.model.empty() + task.arch.empty() + task.resume.empty() != 2) {
     throw mas::UsageError("MODEL", fmt::format("give one of: a model file{}, --arch for a new network, --resume for a "
                                                "checkpoint",
@@ -138,7 +141,7 @@ int train(Options& o) {
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.task.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
   o.task.open = o.common.open_options();
-  o.output.check();
+  o.output.check(o.task.model);
   if (!o.checkpoint.empty())
     mas::tool::check_model_output(o.checkpoint);
   else if (can_be_rewritten(o.task.resume))

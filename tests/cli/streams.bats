@@ -77,6 +77,29 @@ setup_file() { load helper; make_models; }
   fails 1 "mas-export: standard input: content does not match its digest*" endless
 }
 
+@test "a model that another program made is written over by the run that reads it, and by no other" {
+  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
+  /usr/bin/python3 - "$(models)/first.h5" <<'P'
+import sys, h5py
+with h5py.File(sys.argv[1]) as a, h5py.File("plain.h5", "w") as f:
+    for k, v in a.attrs.items(): f.attrs[k] = v
+    for k in a: a.copy(k, f)
+P
+  cp plain.h5 other.h5
+  fails 1 "mas-importance: other.h5: is there and isn't a model file*" mas-importance plain.h5 -o other.h5
+  mas-importance -q plain.h5 -o ./plain.h5
+  cmp plain.h5 "$(models)/important.h5"
+}
+
+@test "the checkpoint may be the output, but not the model that is read" {
+  cp "$(models)/important.h5" m.h5
+  fails 2 "mas-train: --checkpoint: is the MODEL, which *; name another file" \
+    mas-train m.h5 --data "$small,classes=5-9" --checkpoint ./m.h5 -o n.h5
+  cmp m.h5 "$(models)/important.h5"
+  mas-train -q m.h5 --data "$small,classes=5-9" --task second --epochs 2 --checkpoint n.h5 -o n.h5
+  cmp n.h5 "$(models)/both.h5"
+}
+
 @test "control characters in a file's texts don't reach the terminal" {
   mas-train --arch mlp:8 --data "$small,classes=0-1" --task $'a\e[31mb' --epochs 1 -o m.h5 >report
   grep -qF 'a?[31mb: ' report

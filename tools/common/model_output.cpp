@@ -10,17 +10,27 @@
 
 namespace mas::tool {
 
-void check_model_output(const std::string& path) {
+namespace fs = std::filesystem;
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code none;
+  return fs::equivalent(a, b, none);
+}
+
+void check_model_output(const std::string& path, const std::string& model) {
   check_output(path);
   std::error_code none;
-  if (path == "-" || !std::filesystem::is_regular_file(path, none) || std::filesystem::file_size(path, none) == 0)
-    return;
-  if (!is_model_file(path)) throw Error(path, "is there and isn't a model file; remove it first, or name another");
+  if (path == "-" || !fs::is_regular_file(path, none) || fs::file_size(path, none) == 0) return;
+  // A plain HDF5 file that another program made has nothing that tells it from data.
+  if (is_model_file(path) || same_file(path, model)) return;
+  throw Error(path, "is there and isn't a model file; remove it first, or name another");
 }
 
 void check_other_output(const std::string& path) {
   check_output(path);
-  if (path != "-" && is_model_file(path)) throw Error(path, "is a model file; remove it first, or name another");
+  std::error_code none;
+  if (path == "-" || !fs::is_regular_file(path, none)) return;  // to look into a pipe would take from it
+  if (is_model_file(path)) throw Error(path, "is a model file; remove it first, or name another");
 }
 
 void ModelOutput::add_option(CLI::App& app) {
@@ -28,12 +38,12 @@ void ModelOutput::add_option(CLI::App& app) {
       ->type_name("FILE");
 }
 
-void ModelOutput::check() {
+void ModelOutput::check(const std::string& model) {
   if (path_.empty() || path_ == "/dev/stdout") path_ = "-";
   if (path_ == "-" && isatty(STDOUT_FILENO)) {
     throw UsageError("standard output", "is a terminal, and a model isn't text; use -o FILE or a pipe");
   }
-  check_model_output(path_);
+  check_model_output(path_, model);
 }
 
 void ModelOutput::write(const ModelFile& model) const { write_model(model, path_); }

@@ -12,8 +12,8 @@ class ModelOutput {
  public:
   void add_option(CLI::App& app);
   /// Before any work: throws UsageError where a model would go to a terminal, and Error where the file can't be
-  /// written.
-  void check();
+  /// written. `model`: the MODEL that is read.
+  void check(const std::string& model);
   void write(const ModelFile& model) const;
   bool is_standard_output() const { return path_ == "-"; }
   /// Where reports go: standard error when the model is on standard output.
@@ -23,9 +23,13 @@ class ModelOutput {
   std::string path_;
 };
 
+/// Whether both names lead to one file that is there.
+bool same_file(const std::string& a, const std::string& b);
+
 /// check_output(), and a file that is there is replaced by its own kind only: a slip of the fingers that names a data
-/// set as -o, or a model as a picture, must not cost it. Throws Error.
-void check_model_output(const std::string& path);
+/// set as -o, or a model as a picture, must not cost it. The very file that is read as MODEL is one, or nothing will be
+/// written. Throws Error.
+void check_model_output(const std::string& path, const std::string& model = "");
 void check_other_output(const std::string& path);
 
 }  // namespace mas::tool
