@@ -135,7 +135,7 @@ int run(const Options& o) {
   const auto description = mas::describe(*data, std::ref(progress));
   progress.clear();
   if (o.json)
-    mas::tool::print_text(stdout, to_json(spec.str(), description).dump(2) + "\n");
+    mas::tool::print_json(stdout, to_json(spec.str(), description));
   else
     print(description);
   return mas::tool::kDone;

@@ -94,7 +94,7 @@ int evaluate(Options& o) {
   const auto measures = mas::measure(matrix);
   auto* out = o.record == "-" ? stderr : stdout;
   if (o.json) {
-    mas::tool::print_text(out, mas::to_json(matrix, measures).dump(2) + "\n");
+    mas::tool::print_json(out, mas::to_json(matrix, measures));
   } else if (o.csv) {
     mas::tool::print_text(out, mas::to_csv(matrix));
   } else if (!o.common.quiet) {

@@ -23,6 +23,10 @@ void print_text(std::FILE* out, const std::string& text) {
 
 void print_report(std::FILE* out, const std::string& text) { print_text(out, harmless(text)); }
 
+void print_json(std::FILE* out, const nlohmann::json& json) {
+  print_text(out, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
 void flush(std::FILE* out) {
   errno = 0;
   note_failure(out, std::fflush(out) != 0);

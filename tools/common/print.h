@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,9 @@ void print_text(std::FILE* out, const std::string& text);
 
 /// The same for text that may hold words out of a file: control characters are made harmless.
 void print_report(std::FILE* out, const std::string& text);
+
+/// JSON for programs, as it is; bytes that are no UTF-8, which a file's name may have, as U+FFFD.
+void print_json(std::FILE* out, const nlohmann::json& json);
 
 /// fmt::print() for reports.
 template <typename... Args>
