@@ -78,10 +78,11 @@ class Layout {
     std::vector<char> block(1 << 16);
     for (off_t at = 0; (at = lseek(descriptor_, at, SEEK_DATA)) >= 0;) {
       const ssize_t count = pread(descriptor_, block.data(), block.size(), at);
-      if (count <= 0) break;
+      if (count <= 0) throw Error(path_, "can't be laid out");
       file.write(at, block.data(), static_cast<size_t>(count));
       at += count;
     }
+    if (errno != ENXIO) throw Error(path_, "can't be laid out: " + system_error_text(errno));
   }
 
  private:

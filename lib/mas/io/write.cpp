@@ -71,7 +71,9 @@ int reserve(int descriptor, int64_t bytes) {
   do {
     code = bytes > 0 && fallocate(descriptor, 0, 0, bytes) < 0 ? errno : 0;
   } while (code == EINTR);
-  return code == EOPNOTSUPP || code == ENOSYS || code == EINVAL ? 0 : signals.failed(code);
+  const bool unable = code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
+  if (unable) code = ftruncate(descriptor, bytes) < 0 ? errno : 0;
+  return signals.failed(code);
 }
 
 }  // namespace mas

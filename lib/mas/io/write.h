@@ -10,8 +10,8 @@ namespace mas {
 int write_all(int descriptor, const void* bytes, size_t count);
 int write_all_at(int descriptor, const void* bytes, size_t count, int64_t offset);
 
-/// Takes room for `bytes` from the file's start on, so that a full disk is known before the work. File systems that
-/// can't are left alone. Returns 0 or an errno.
+/// Makes the file that long and takes room for it, so that a full disk is known before the work; on file systems that
+/// can't, the limit of the process is still asked. Returns 0 or an errno.
 int reserve(int descriptor, int64_t bytes);
 
 }  // namespace mas
