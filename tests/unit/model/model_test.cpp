@@ -5,8 +5,10 @@
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
+#include "unit/io/scratch.h"
 
 using namespace mas;
+using mas::test::Scratch;
 
 namespace {
 
@@ -76,7 +78,9 @@ TEST_CASE("a model goes through its file and computes the same") {
   model.add_task(task("a", {0, 1, 2}));
   const auto x = torch::randn({4, 3});
   const auto want = model.forward(x, model.task("a"));
-  const Model again(model.file, "m.h5");
+  const Scratch folder;
+  write_model(model.file, folder / "m.h5");
+  const Model again(read_model(folder / "m.h5"), "m.h5");
   CHECK(again.forward(x, again.task("a")).equal(want));
 }
 

@@ -172,11 +172,17 @@ TEST_CASE("patience ends a training that gets no better, with the best weights")
   options.optimizer.lr = 0.02;
   std::vector<double> accuracies;
   TrainCallbacks callbacks;
-  callbacks.epoch = [&](const EpochReport& r) { accuracies.push_back(*r.validation); };
+  std::vector<NamedTensors> weights;
+  callbacks.epoch = [&](const EpochReport& r) {
+    accuracies.push_back(*r.validation);
+    weights.push_back(copy(model.file.weights));
+  };
   train(model, data, options, "", callbacks);
   REQUIRE(accuracies.size() < 60);
   const auto best = std::max_element(accuracies.begin(), accuracies.end());
   CHECK(accuracies.end() - best == 4);
+  CHECK(equal(model.file.weights, weights[static_cast<size_t>(best - accuracies.begin())]));
+  CHECK_FALSE(equal(model.file.weights, weights.back()));
 }
 
 TEST_CASE("a loss that isn't finite stops the training") {
