@@ -92,6 +92,19 @@ TEST_CASE("CIFAR-100 records are told from CIFAR-10's by their size and use the 
   CHECK(images(path).select(0, 2).min().item<float>() == 3 / 255.0f);
 }
 
+TEST_CASE("a separator in a quoted field of CSV is text") {
+  Folder folder;
+  const auto want = torch::tensor({{1.5f, -2.0f}, {3.0f, 4.0f}});
+  for (const char* text :
+       {"\"width, mm\",\"a \"\"b\"\", c\",class\n1.5,\"-2\",0\n \"3\" ,4,\"1\"\n",
+        "\"a,b,c,d\";\"e\";\"f\"\n1.5;-2;0\n3;4;1\n", "5\" disk,6\" disk,class\n1.5,-2,0\n3,4,1\n"}) {
+    CAPTURE(text);
+    CHECK(at::equal(images(folder.write("q.csv", text)), want));
+    CHECK(at::equal(labels(folder / "q.csv"), torch::tensor({0, 1}, at::kLong)));
+  }
+  CHECK(contains(failure(folder.write("e.csv", "1,2,0\n\"1,5\",2,0\n")), "line 2, column 1: '1,5' is no number"));
+}
+
 TEST_CASE("labels that nobody wants aren't read, whatever is wrong with them") {
   Folder folder;
   const auto csv = folder.write("a.csv", "1.5,-2,-1\n0.25,3,cat\n");
