@@ -124,6 +124,19 @@ Source open_folder(const std::string& folder, const DataSpec& spec, const Source
   throw Error(folder, "a folder without data that are known; looked for " + looked_for);
 }
 
+// A path that leads nowhere here, as a model's record of another folder's or machine's may: by its last name.
+std::string find_moved(const std::string& source, const std::vector<std::string>& directories) {
+  const fs::path path = fs::path(source).lexically_normal();
+  const fs::path name = path.has_filename() ? path.filename() : path.parent_path().filename();
+  if (directories.empty() || name.empty() || name == "..") throw Error(source, "no such file or folder");
+  for (const auto& directory : directories) {
+    std::error_code ignored;
+    if (const fs::path moved = fs::path(directory) / name; fs::exists(moved, ignored)) return moved.string();
+  }
+  throw Error(source, fmt::format("not found, nor {} in {}; name the folder that it is in with --data-dir or MAS_DATA",
+                                  name.string(), fmt::join(directories, " or ")));
+}
+
 std::string unknown_format(const File& file) {
   const std::string head = file.text(0, 4);
   if (head == "\x93NUM") return "NumPy's npy isn't read; write HDF5 with a data set /images (and /labels), see mas(7)";
@@ -158,8 +171,7 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
     const std::string path = directory + (directory.empty() || directory.back() == '/' ? "" : "/") + source;
     if (fs::exists(path, ignored)) return path;
   }
-  if (source[0] == '/' || (source.find('/') != std::string::npos && directories.empty()))
-    throw Error(source, "no such file or folder");
+  if (source.find('/') != std::string::npos) return find_moved(source, directories);
   std::string where = "here";
   for (const auto& directory : directories)
     where += (&directory == &directories.back() ? " or in " : ", in ") + directory;

@@ -105,6 +105,26 @@ TEST_CASE("a separator in a quoted field of CSV is text") {
   CHECK(contains(failure(folder.write("e.csv", "1,2,0\n\"1,5\",2,0\n")), "line 2, column 1: '1,5' is no number"));
 }
 
+TEST_CASE("a path that isn't found is looked up in the data folders, whole and by its last name") {
+  Folder folder;
+  std::filesystem::create_directories(folder / "sets/old");
+  folder.write("sets/old/a.csv", "1,0\n2,1\n");
+  folder.write("sets/b.csv", "1,0\n2,1\n3,1\n");
+  mas::OpenOptions options;
+  options.directories = {folder / "sets"};
+  const auto size = [&](const std::string& spec) {
+    return mas::open_dataset(mas::DataSpec::parse(spec), options)->size();
+  };
+  CHECK(size("old/a.csv") == 2);
+  CHECK(size("gone/deep/b.csv") == 3);
+  CHECK(size("/gone/b.csv") == 3);
+  CHECK_THROWS_WITH_AS(size("gone/c.csv"),
+                       ("gone/c.csv: not found, nor c.csv in " + options.directories[0] +
+                        "; name the folder that it is in with --data-dir or MAS_DATA")
+                           .c_str(),
+                       mas::Error);
+}
+
 TEST_CASE("labels that nobody wants aren't read, whatever is wrong with them") {
   Folder folder;
   const auto csv = folder.write("a.csv", "1.5,-2,-1\n0.25,3,cat\n");
