@@ -11,6 +11,7 @@
 #include "mas/data/contact_sheet.h"
 #include "mas/data/describe.h"
 #include "mas/data/export_data.h"
+#include "mas/data/remarks.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 
@@ -134,6 +135,8 @@ int run(const Options& o) {
   if (o.common.quiet && !o.json) return mas::tool::kDone;
   const auto description = mas::describe(*data, std::ref(progress));
   progress.clear();
+  if (!o.common.quiet)
+    for (const auto& remark : mas::remarks_on(*data, o.spec)) fmt::print(stderr, "mas-data: {}\n", remark);
   if (o.json)
     mas::tool::print_json(stdout, to_json(spec.str(), description));
   else

@@ -131,6 +131,10 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
                     "the last one with all tasks",
                     matrix.models.back(), learned, matrix.tasks.size()));
   }
+  for (const auto& task : longest->tasks()) {
+    if (DataSpec::parse(task.data).split == Split::kTest)
+      matrix.notes.push_back(fmt::format("{}: tested on what it learned, {}", task.name, task.data));
+  }
   try {
     matrix.untrained = measure_untrained(*longest, options);
   } catch (const Error&) {

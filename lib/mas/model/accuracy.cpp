@@ -10,6 +10,11 @@
 namespace mas {
 
 void check_input(const Model& model, const Dataset& data, const std::string& spec) {
+  if (data.stored_type() == at::kLong) {
+    throw Error(spec, fmt::format("integers of 16 bits and more are token ids, which {} can't take; store pixels as "
+                                  "uint8, other values as floats",
+                                  model.name()));
+  }
   if (data.sample_shape() == model.network().input()) return;
   throw Error(spec, fmt::format("samples of {} values, but {} takes {}", shape_text(data.sample_shape()), model.name(),
                                 shape_text(model.network().input())));

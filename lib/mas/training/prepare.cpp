@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "mas/data/remarks.h"
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "mas/training/checkpoint.h"
@@ -49,10 +50,11 @@ Model learned_model(const TaskOptions& o) {
   return model;
 }
 
-TaskRecord make_record(const TaskOptions& o, const Model& model, const Dataset& data) {
+TaskRecord make_record(const TaskOptions& o, const Model& model, Dataset& data) {
   TaskRecord task;
   task.name = o.name.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.name;
-  task.data = DataSpec::parse(o.data).str();
+  const auto spec = DataSpec::parse(o.data);
+  task.data = spec.str();
   task.classes = data.classes();
   task.seed = o.seed;
   if (!o.scenario.empty())
@@ -88,11 +90,18 @@ void remark_unprotected(const TaskOptions& o, const Model& model, std::vector<st
                                 model.name(), model.tasks().back().name));
 }
 
+void remark_test_part(const TaskOptions& o, std::vector<std::string>& remarks) {
+  if (DataSpec::parse(o.data).split == Split::kTest)
+    remarks.push_back(fmt::format("{}: is the test part, so the task will be tested on what it learns", o.data));
+}
+
 Training resume(const TaskOptions& o) {
   Model model(read_model(o.resume), o.resume);
   if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
   const auto train = parse_train_options(model.tasks().back().options, o.resume);
-  auto data = open_dataset(DataSpec::parse(model.tasks().back().data), o.open);
+  const TaskRecord& task = model.tasks().back();
+  const auto spec = DataSpec::parse(task.data);
+  auto data = open_dataset(spec, o.open);
   return {std::move(model), std::move(data), train, {}};
 }
 
@@ -103,7 +112,8 @@ Training prepare_training(const TaskOptions& o) {
   check(o);
   auto data = open_labelled(o);
   Model model = o.arch.empty() ? learned_model(o) : new_model(o, data->sample_shape());
-  std::vector<std::string> remarks;
+  auto remarks = remarks_on(*data, o.data);
+  remark_test_part(o, remarks);
   remark_unprotected(o, model, remarks);
   TaskRecord task = make_record(o, model, *data);
   const auto train = train_options(o, model);

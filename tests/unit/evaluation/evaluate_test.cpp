@@ -56,6 +56,15 @@ TEST_CASE("each task is measured with its own head") {
   for (const auto& t : model.tasks()) CHECK(*test_accuracy(model, t, {}) == doctest::Approx(accuracy(model, t)));
 }
 
+TEST_CASE("a task that learned the test part is said to be tested on it") {
+  std::vector<Model> models;
+  models.emplace_back(make_architecture("mlp:8", {1, 28, 28}), 7);
+  models[0].add_task(task("seen", "glyphs,samples=300,classes=0-2,split=test", {0, 1, 2}));
+  const auto matrix = evaluate_tasks(models, {});
+  REQUIRE(matrix.notes.size() == 1);
+  CHECK(matrix.notes[0] == "seen: tested on what it learned, glyphs,samples=300,classes=0-2,split=test");
+}
+
 TEST_CASE("a network whose outputs aren't finite answers nothing, though an accuracy was recorded") {
   std::vector<Model> models;
   models.push_back(two_tasks());

@@ -60,6 +60,14 @@ TEST_CASE("a first task gets a network that fits its data, and a record with the
   CHECK(prepare_training(options).options.optimizer.lr == 1e-2);
 }
 
+TEST_CASE("a task on the test part is remarked on") {
+  auto options = first_task();
+  options.data += ",split=test";
+  const auto training = prepare_training(options);
+  REQUIRE(training.remarks.size() == 1);
+  CHECK(test::contains(training.remarks[0], "tested on what it learns"));
+}
+
 TEST_CASE("a later task is weighed by the importance that the model has, or said to be unprotected") {
   const Scratch folder;
   write_first(folder / "bare.h5", false);
