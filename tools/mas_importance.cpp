@@ -72,6 +72,7 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
       mas::tool::print(out, "{:<{}}  {:<12}  {}\n", path.parameter, width, path.path, path.why);
   }
   if (o.common.quiet) return;
+  for (const auto& note : report.notes) mas::tool::print(stderr, "mas-importance: {}\n", note);
   if (!report.verbose_hint.empty() && !o.verbose) mas::tool::print(out, "{}\n", report.verbose_hint);
   if (report.fed > 0) mas::tool::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
   mas::tool::print(out, "{} samples in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.count, report.mean,

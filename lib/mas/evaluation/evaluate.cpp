@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mas/data/identity.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
 
@@ -43,6 +44,17 @@ Row measure_untrained(const Model& last, const OpenOptions& options) {
   fresh.add_task(tasks.front());
   Counter silent({}, 0);
   return measure_row(fresh, tasks, options, silent);
+}
+
+// Whether the data that the task was trained on are there, and others than then.
+bool has_changed(const TaskRecord& task, const OpenOptions& options) {
+  if (task.identity.empty()) return false;
+  try {
+    const auto spec = DataSpec::parse(task.data);
+    return identity_of(*open_dataset(spec, options), spec, options) != task.identity;
+  } catch (const Error&) {
+    return false;  // gone, which is no error
+  }
 }
 
 // The part that the spec names; where it names none, the test part if there is one. `spec` becomes what was opened.
@@ -132,6 +144,8 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
                     matrix.models.back(), learned, matrix.tasks.size()));
   }
   for (const auto& task : longest->tasks()) {
+    if (has_changed(task, options))
+      matrix.notes.push_back(fmt::format("{}: {} isn't what it learned", task.name, task.data));
     if (DataSpec::parse(task.data).split == Split::kTest)
       matrix.notes.push_back(fmt::format("{}: tested on what it learned, {}", task.name, task.data));
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 
+#include "mas/data/identity.h"
 #include "mas/data/loader.h"
 #include "mas/error.h"
 #include "mas/fingerprint.h"
@@ -90,6 +91,15 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
   return sources;
 }
 
+// Labels stay unread, so they aren't compared.
+std::vector<std::string> notes_on_own_data(const Model& model, Dataset& data, OpenOptions open) {
+  const TaskRecord& task = model.tasks().back();
+  open.want_labels = false;
+  const auto now = identity_of(data, DataSpec::parse(task.data), open);
+  if (task.identity.rfind(now.substr(0, now.find(", labels")), 0) == 0 || task.identity.empty()) return {};
+  return {fmt::format("{}: isn't what task {} learned", task.data, task.name)};
+}
+
 ImportanceReport summarise(const ImportanceRecord& record) {
   ImportanceReport report;
   report.count = record.count;
@@ -153,6 +163,8 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   int64_t total = 0, fed = 0;
   for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());
   if (total == 0) throw Error(options.shard.empty() ? "--data" : "--shard", "leaves no samples to feed");
+  auto notes =
+      options.data.empty() ? notes_on_own_data(model, *sources[0].data, options.open) : std::vector<std::string>{};
   auto& record = model.file.importance;
   begin_feed(record, {static_cast<int64_t>(model.tasks().size()), options.method, options.estimator, options.outputs},
              options.combine, model.name());
@@ -176,6 +188,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
 
   ImportanceReport report = summarise(record);
   report.fed = fed;
+  report.notes = std::move(notes);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   report.paths = estimator.paths();
   int64_t looped = 0, without = 0;

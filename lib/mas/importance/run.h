@@ -29,7 +29,8 @@ struct ImportanceReport {
   double mean = 0, largest = 0;  ///< of sum / count over all parameters
   std::string largest_parameter;
   std::vector<Path> paths;
-  std::string verbose_hint;  ///< a line where a parameter took the slow path, else empty
+  std::vector<std::string> notes;  ///< what a reader has to know: data that aren't those that were learned
+  std::string verbose_hint;        ///< a line where a parameter took the slow path, else empty
 };
 
 /// Feeds samples into the model's importance. Throws before any work where options, data and model don't go together.

@@ -52,9 +52,11 @@ std::string to_string(Scenario scenario) {
 }
 
 json to_json(const TaskRecord& task) {
-  return {{"name", task.name},       {"data", task.data},
-          {"classes", task.classes}, {"scenario", to_string(task.scenario)},
-          {"options", task.options}, {"seed", task.seed}};
+  json object{{"name", task.name},       {"data", task.data},
+              {"classes", task.classes}, {"scenario", to_string(task.scenario)},
+              {"options", task.options}, {"seed", task.seed}};
+  if (!task.identity.empty()) object["identity"] = task.identity;
+  return object;
 }
 
 std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) {
@@ -65,6 +67,7 @@ std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) 
       TaskRecord task;
       object.at("name").get_to(task.name);
       object.at("data").get_to(task.data);
+      task.identity = object.value("identity", "");
       object.at("classes").get_to(task.classes);
       task.scenario = parse_scenario(object.at("scenario").get<std::string>());
       task.options = object.value("options", json::object());

@@ -24,6 +24,7 @@ std::string to_string(Scenario scenario);
 struct TaskRecord {
   std::string name;
   std::string data;              ///< the spec that it was trained on
+  std::string identity;          ///< what tells these data from others (data/identity.h); empty: not recorded
   std::vector<int64_t> classes;  ///< labels in the order of the head's outputs
   Scenario scenario = Scenario::kTask;
   nlohmann::json options;  ///< how it was trained

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "mas/data/identity.h"
 #include "mas/data/remarks.h"
 #include "mas/error.h"
 #include "mas/model/architecture.h"
@@ -55,6 +56,7 @@ TaskRecord make_record(const TaskOptions& o, const Model& model, Dataset& data) 
   task.name = o.name.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.name;
   const auto spec = DataSpec::parse(o.data);
   task.data = spec.str();
+  task.identity = identity_of(data, spec, o.open);
   task.classes = data.classes();
   task.seed = o.seed;
   if (!o.scenario.empty())
@@ -102,6 +104,12 @@ Training resume(const TaskOptions& o) {
   const TaskRecord& task = model.tasks().back();
   const auto spec = DataSpec::parse(task.data);
   auto data = open_dataset(spec, o.open);
+  const std::string now = identity_of(*data, spec, o.open);
+  if (!task.identity.empty() && now != task.identity) {
+    throw Error(task.data,
+                fmt::format("isn't what {} was begun with ({}, now {}); bring those data back, or train anew", o.resume,
+                            task.identity, now));
+  }
   return {std::move(model), std::move(data), train, {}};
 }
 

@@ -90,6 +90,25 @@ TEST_CASE("a later task is weighed by the importance that the model has, or said
   CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "--lambda has nothing to weigh"));
 }
 
+TEST_CASE("a checkpoint isn't resumed on data that have changed") {
+  const Scratch folder;
+  auto options = first_task();
+  options.data = folder / "a.csv";
+  test::put(options.data, "1,2,0\n3,4,1\n");
+  auto begun = prepare_training(options);
+  struct Interrupted {};
+  TrainCallbacks callbacks;
+  callbacks.epoch = [](const EpochReport& report) {
+    if (report.epoch == 2) throw Interrupted{};
+  };
+  CHECK_THROWS_AS(train(begun.model, *begun.data, begun.options, folder / "ck.h5", callbacks), Interrupted);
+  TaskOptions again;
+  again.resume = folder / "ck.h5";
+  CHECK_NOTHROW(prepare_training(again));
+  test::put(options.data, "1,2,0\n3,5,1\n");
+  CHECK(test::contains(test::error_of([&] { prepare_training(again); }), "isn't what"));
+}
+
 TEST_CASE("a checkpoint brings its task, its data and its options") {
   const Scratch folder;
   auto options = first_task();

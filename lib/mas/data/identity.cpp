@@ -1,0 +1,60 @@
+#include "mas/data/identity.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "mas/fingerprint.h"
+#include "mas/text.h"
+
+namespace mas {
+namespace {
+
+constexpr int64_t kSpread = 32;                // samples looked at
+constexpr int64_t kLabels = int64_t{1} << 16;  // at a time
+
+// Without what computes, whose last digits may differ between machines.
+DataSpec as_stored(DataSpec spec) {
+  spec.size.reset();
+  spec.pad = 0;
+  spec.permute.reset();
+  spec.rotate = 0;
+  spec.normalize.clear();
+  return spec;
+}
+
+std::string hash_of(const Fingerprint& content) { return content.text().substr(0, 16); }
+
+std::string hash_values(Dataset& data) {
+  const int64_t last = data.size() - 1, count = std::min(kSpread, data.size());
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(count == 1 ? 0 : i * last / (count - 1));
+  const at::Tensor values = data.images(rows);
+  Fingerprint content;
+  content.add(values.data_ptr(), values.nbytes());
+  return hash_of(content);
+}
+
+std::string hash_labels(Dataset& data) {
+  Fingerprint content;
+  for (int64_t first = 0; first < data.size(); first += kLabels) {
+    std::vector<int64_t> rows(static_cast<size_t>(std::min(kLabels, data.size() - first)));
+    std::iota(rows.begin(), rows.end(), first);
+    const at::Tensor labels = data.labels(rows);
+    content.add(labels.data_ptr(), labels.nbytes());
+  }
+  return hash_of(content);
+}
+
+}  // namespace
+
+std::string identity_of(Dataset& data, const DataSpec& spec, const OpenOptions& options) {
+  const DataSpec stored = as_stored(spec);
+  const std::string values = stored == spec ? hash_values(data) : hash_values(*open_dataset(stored, options));
+  std::string text = fmt::format("{} x {}, values {}", data.size(), shape_text(data.sample_shape()), values);
+  if (data.has_labels()) text += ", labels " + hash_labels(data);
+  return text;
+}
+
+}  // namespace mas
