@@ -82,6 +82,7 @@ P
   fails 2 "mas-train: --batch: must be a whole number from 1 to 1000000000000, got 2.5 *" mas-train --arch mlp:8 --data glyphs --batch 2.5
   fails 2 "mas-train: --seed: must be a whole number from 0 to 18446744073709551615, got -1 *" mas-train --arch mlp:8 --data glyphs --seed -1
   fails 2 "mas-train: --epochs: must be a whole number *, got 99999999999999999999 *" mas-train --arch mlp:8 --data glyphs --epochs 99999999999999999999
+  fails 2 "mas-importance: --limit: must be a whole number *, got 050 *" mas-importance x.h5 --limit 050
   fails 2 "mas-importance: --limit: must be a whole number *, got 0x10 *" mas-importance x.h5 --limit 0x10
   fails 2 "mas-train: --threads: must be a whole number from 1 to 1024, got 0 *" mas-train --arch mlp:8 --data glyphs --threads 0
   fails 2 "mas-data: --columns: must be a whole number from 1 to 1000, got 1001 *" mas-data glyphs --columns 1001

@@ -127,9 +127,9 @@ CLI::Validator whole(uint64_t least, uint64_t most) {
   return CLI::Validator(
       [least, most](std::string& text) {
         uint64_t value = 0;
-        if (!parse_number(text, value) || value < least || value > most)
+        // CLI11 reads what follows a 0 as octal.
+        if (!parse_number(text, value) || std::to_string(value) != text || value < least || value > most)
           return fmt::format("must be a whole number from {} to {}, got {}", least, most, text);
-        text = std::to_string(value);  // without zeros in front
         return std::string();
       },
       "");

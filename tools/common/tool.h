@@ -30,7 +30,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data = true)
 
 /// A number from `least` to `most`; CLI::Range lets nan through.
 CLI::Validator between(double least, double most);
-/// A whole number in decimal, which CLI11 alone would take as octal after a 0, or wrap.
+/// A whole number in decimal without zeros in front, which CLI11 alone would take as octal, or wrap.
 CLI::Validator whole(uint64_t least, uint64_t most);
 
 /// The one place that parses, calls the work and turns exceptions into a line on standard error and an exit status.
