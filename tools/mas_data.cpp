@@ -136,7 +136,7 @@ int run(const Options& o) {
   const auto description = mas::describe(*data, std::ref(progress));
   progress.clear();
   if (!o.common.quiet)
-    for (const auto& remark : mas::remarks_on(*data, o.spec)) fmt::print(stderr, "mas-data: {}\n", remark);
+    for (const auto& remark : mas::remarks_on(*data, o.spec)) mas::tool::print(stderr, "mas-data: {}\n", remark);
   if (o.json)
     mas::tool::print_json(stdout, to_json(spec.str(), description));
   else

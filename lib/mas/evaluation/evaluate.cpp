@@ -46,11 +46,11 @@ Row measure_untrained(const Model& last, const OpenOptions& options) {
   return measure_row(fresh, tasks, options, silent);
 }
 
-// Whether the data that the task was trained on are there, and others than then.
+// Whether the set that the task's training and test parts are shares of is there, and another than then.
 bool has_changed(const TaskRecord& task, const OpenOptions& options) {
-  if (task.identity.empty()) return false;
+  const auto spec = DataSpec::parse(task.data);
+  if (task.identity.empty() || !spec.fraction) return false;  // the training part isn't read here otherwise
   try {
-    const auto spec = DataSpec::parse(task.data);
     return identity_of(*open_dataset(spec, options), spec, options) != task.identity;
   } catch (const Error&) {
     return false;  // gone, which is no error

@@ -71,9 +71,11 @@ TaskRecord make_record(const TaskOptions& o, const Model& model, Dataset& data) 
   return task;
 }
 
-// Stiff as the gradient step is at 1: what a step multiplies Ω by is 2λ there and 2λ·lr in the proximal step.
+// As stiff as the gradient step at 1. SGD multiplies the penalty's gradient by lr, as the proximal step does; Adam
+// doesn't, its steps have a size of their own.
 double default_lambda(const TrainOptions& train) {
-  return train.penalty_step == PenaltyStep::kProximal ? 1 / train.optimizer.lr : 1;
+  const bool adam = train.optimizer.kind == OptimizerOptions::Kind::kAdam;
+  return adam && train.penalty_step == PenaltyStep::kProximal ? 1 / train.optimizer.lr : 1;
 }
 
 TrainOptions train_options(const TaskOptions& o, const Model& model) {

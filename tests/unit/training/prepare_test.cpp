@@ -85,6 +85,8 @@ TEST_CASE("a later task is weighed by the importance that the model has, or said
   CHECK(prepare_training(proximal).options.lambda == 1 / 1e-3);
   proximal.lr = 0.5;
   CHECK(prepare_training(proximal).options.lambda == 2);
+  proximal.train.optimizer.kind = OptimizerOptions::Kind::kSgd;  // multiplies the penalty's gradient by lr itself
+  CHECK(prepare_training(proximal).options.lambda == 1);
   auto options = next_task(folder / "bare.h5");
   options.lambda = 3;
   CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "--lambda has nothing to weigh"));

@@ -14,7 +14,8 @@ TEST_CASE("schedules scale the learning rate by epoch") {
 }
 
 TEST_CASE("a schedule that can't be meant is refused") {
-  for (const char* text : {"", "linear", "step", "step:0:0.1", "step:3:-1", "step:3:nan", "step:3:0.1x", "step: 3:0.1", "step:3:0.1:2", "step:99999999999999999999:0.1"}) {
+  for (const char* text : {"", "linear", "step", "step:0:0.1", "step:3:-1", "step:3:nan", "step:3:0.1x", "step: 3:0.1",
+                           "step:3:0.1:2", "step:99999999999999999999:0.1"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_schedule(text), UsageError);
   }
