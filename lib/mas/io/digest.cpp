@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "mas/error.h"
+#include "mas/io/pytorch_file.h"
 
 namespace mas {
 namespace {
@@ -50,21 +51,17 @@ std::string lower_start(std::string_view bytes) {
 
 [[noreturn]] void name_mistake(std::string_view bytes, const std::string& name) {
   const std::string text = lower_start(bytes);
-  const auto contains = [&](std::string_view part) { return bytes.find(part) != std::string_view::npos; };
   if (starts_with(bytes, "version https://git-lfs")) {
     throw Error(name, "a Git LFS pointer, not the file itself; fetch it with git lfs pull");
   }
   if (starts_with(text, "<!doctype html") || starts_with(text, "<html")) {
     throw Error(name, "an HTML page, not an HDF5 file; was the download refused?");
   }
-  if (starts_with(bytes, "PK\x03\x04")) {
-    if (contains("/constants.pkl")) throw Error(name, "a TorchScript module, not an HDF5 file");
-    if (contains("/data.pkl")) throw Error(name, "a PyTorch file (torch.save), not an HDF5 file");
-    throw Error(name, "a zip archive, not an HDF5 file");
+  if (is_torchscript(bytes) || begins_torchscript(bytes)) {
+    throw Error(name,
+                "a TorchScript module, not a model; make one of it with mas-train --arch, or mas-importance --data");
   }
-  if (bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) {
-    throw Error(name, "a Python pickle, not an HDF5 file");
-  }
+  if (const std::string other = explain_pytorch_file(bytes); !other.empty()) throw Error(name, other);
   if (starts_with(bytes, "\x1f\x8b")) throw Error(name, "compressed with gzip; unpack it with gunzip first");
   if (bytes.size() > 9 && bytes[8] == '{' && little_endian(bytes, 0) <= bytes.size()) {
     throw Error(name, "a safetensors file, not an HDF5 file");

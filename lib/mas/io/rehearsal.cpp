@@ -143,7 +143,7 @@ void rehearse(const std::string& name, const std::function<void()>& read, const 
     throw Error(name, "damaged: reading it takes far more memory than its size explains");
   }
   const bool hangs = !in_time || (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL));
-  throw Error(name, hangs ? "damaged: reading it never ends" : "damaged: reading it crashes HDF5");
+  throw Error(name, hangs ? "damaged: reading it never ends" : "damaged: reading it crashes");
 }
 
 }  // namespace mas

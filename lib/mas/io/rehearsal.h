@@ -15,9 +15,9 @@ struct RehearsalLimits {
   static RehearsalLimits for_size(int64_t bytes);
 };
 
-/// Runs `read` in a forked child, because libhdf5 crashes or hangs on some damaged files. Returns when it succeeded:
-/// the caller then does the same read itself. An exception thrown by `read` arrives here as Error with the same text; a
-/// child that crashes, hangs or runs out of memory gives Error(name, "damaged: ...").
+/// Runs `read` in a forked child, because libhdf5 and LibTorch crash or hang on some damaged files. Returns when it
+/// succeeded: the caller then does the same read itself. An exception thrown by `read` arrives here as Error with the
+/// same text; a child that crashes, hangs or runs out of memory gives Error(name, "damaged: ...").
 ///
 /// The child has only the calling thread. `read` may use HDF5, malloc and plain C++, but no at:: functions that
 /// compute, no OpenMP and no other thread, and must not be called while another thread is inside HDF5. What it prints
