@@ -23,7 +23,7 @@ struct Options {
 
 void add_options(CLI::App& app, Options& o) {
   auto& i = o.importance;
-  app.add_option("MODEL", o.model, "model file (- for standard input)")->required();
+  app.add_option("MODEL", o.model, "model file, or a TorchScript module (- for standard input)")->required();
   o.output.add_option(app);
   app.add_option("--data", o.data, "samples; labels are not read (the running task's data unless given)")
       ->type_name("SPEC")
@@ -89,10 +89,10 @@ int importance(Options& o) {
     if (!named.insert(file).second) throw mas::UsageError("--merge", file + " is given twice, and would count twice");
   }
   o.output.check(o.model);
-  mas::Model model(mas::read_model(o.model), o.model);
-  mas::tool::Progress progress(o.common, "importance");
   o.importance.data = o.data;
   o.importance.open = o.common.open_options();
+  mas::Model model = mas::open_model(o.model, o.importance);
+  mas::tool::Progress progress(o.common, "importance");
   o.importance.progress = std::ref(progress);
   if (o.reset) mas::reset_importance(model);
   mas::ImportanceReport report;

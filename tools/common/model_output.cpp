@@ -3,14 +3,26 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
+#include "mas/io/pytorch_file.h"
 
 namespace mas::tool {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::string first_bytes(const std::string& path) {
+  std::string head(4, '\0');
+  std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head;
+}
+
+}  // namespace
 
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code none;
@@ -21,8 +33,8 @@ void check_model_output(const std::string& path, const std::string& model) {
   check_output(path);
   std::error_code none;
   if (path == "-" || !fs::is_regular_file(path, none) || fs::file_size(path, none) == 0) return;
-  // A plain HDF5 file that another program made has nothing that tells it from data.
-  if (is_model_file(path) || same_file(path, model)) return;
+  // A plain HDF5 file that another program made has nothing that tells it from data; a TorchScript module has.
+  if (is_model_file(path) || (same_file(path, model) && !is_zip(first_bytes(path)))) return;
   throw Error(path, "is there and isn't a model file; remove it first, or name another");
 }
 

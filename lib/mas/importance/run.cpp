@@ -10,7 +10,11 @@
 #include "mas/error.h"
 #include "mas/fingerprint.h"
 #include "mas/importance/importance.h"
+#include "mas/io/atomic_file.h"
+#include "mas/io/digest.h"
+#include "mas/io/pytorch_file.h"
 #include "mas/model/accuracy.h"
+#include "mas/model/script_model.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -49,8 +53,9 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   return parsed;
 }
 
-// Ω is about outputs: of the running task's head, or of all heads side by side.
+// Ω is about outputs: of the running task's head, or of all heads side by side; without tasks, of the network itself.
 Forward make_forward(Model& model, const std::string& outputs) {
+  if (model.tasks().empty()) return [&model](const at::Tensor& x) { return model.features(x); };
   const TaskRecord& running = model.tasks().back();
   if (outputs == "all" && running.scenario == Scenario::kTask) {
     return [&model](const at::Tensor& x) { return model.forward_all(x); };
@@ -71,11 +76,19 @@ struct Source {
   std::vector<int64_t> rows;
 };
 
-std::vector<Source> open_sources(const Model& model, const ImportanceOptions& options) {
-  auto specs = options.data;
-  if (specs.empty()) specs.push_back(model.tasks().back().data);
+OpenOptions without_labels(const ImportanceOptions& options) {
   OpenOptions open = options.open;
   open.want_labels = false;
+  return open;
+}
+
+std::vector<Source> open_sources(const Model& model, const ImportanceOptions& options) {
+  auto specs = options.data;
+  if (specs.empty()) {
+    if (model.tasks().empty()) throw UsageError("--data", "is required: " + model.name() + " has learned no task");
+    specs.push_back(model.tasks().back().data);
+  }
+  const OpenOptions open = without_labels(options);
   const Shard shard = parse_shard(options.shard);
   int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
   std::vector<Source> sources;
@@ -148,10 +161,23 @@ void check_tasks(const Model& model) {
   if (!model.file.progress.is_null()) {
     throw Error(model.name(), "is a checkpoint; end its training with mas-train --resume first");
   }
-  if (model.tasks().empty()) throw Error(model.name(), "has learned no task, so it has no outputs; train it first");
+  if (model.tasks().empty() && !model.network().has_own_head()) {
+    throw Error(model.name(), "has learned no task, so it has no outputs; train it first");
+  }
 }
 
 }  // namespace
+
+Model open_model(const std::string& path, const ImportanceOptions& options) {
+  const auto limit = [](const std::string& head) { return is_zip(head) ? size_t{1} << 62 : bytes_to_read(head); };
+  const std::string bytes = read_input(path, limit), name = input_name(path);
+  if (!is_torchscript(bytes)) return {parse_model(bytes, name), path};
+  if (options.data.empty()) {
+    throw UsageError("--data", "is required: " + name + " is a TorchScript module, which brings no data of its own");
+  }
+  const auto spec = DataSpec::parse(options.data.front());
+  return make_script_model(bytes, name, "", *open_dataset(spec, without_labels(options)), spec.str());
+}
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);

@@ -22,6 +22,10 @@ struct ImportanceOptions {
   std::function<void(int64_t done, int64_t total)> progress;  ///< samples
 };
 
+/// The model in a file ("-" is standard input); or that of a TorchScript module, for samples like those of the first
+/// data spec. Throws Error naming it.
+Model open_model(const std::string& path, const ImportanceOptions& options);
+
 struct ImportanceReport {
   int64_t fed = 0;    ///< samples of this run
   int64_t count = 0;  ///< samples of the running task in all

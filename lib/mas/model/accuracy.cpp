@@ -10,13 +10,16 @@
 namespace mas {
 
 void check_input(const Model& model, const Dataset& data, const std::string& spec) {
-  if (data.stored_type() == at::kLong) {
+  if (data.stored_type() == at::kLong && !model.network().has_own_head()) {
     throw Error(spec, fmt::format("integers of 16 bits and more are token ids, which {} can't take; store pixels as "
                                   "uint8, other values as floats",
                                   model.name()));
   }
-  if (data.sample_shape() == model.network().input()) return;
-  throw Error(spec, fmt::format("samples of {} values, but {} takes {}", shape_text(data.sample_shape()), model.name(),
+  Shape input = model.network().input(), shape = data.sample_shape();
+  if (shape == input) return;
+  if (input.size() == 2) input.insert(input.begin(), 1);  // sequences, which are read as images of one channel
+  if (shape == input && model.network().has_own_head()) return;
+  throw Error(spec, fmt::format("samples of {} values, but {} takes {}", shape_text(shape), model.name(),
                                 shape_text(model.network().input())));
 }
 

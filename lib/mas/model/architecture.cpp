@@ -97,8 +97,9 @@ json make_architecture(const std::string& text, const Shape& input) {
     arch["name"] = description.value("name", text.substr(text.find_last_of('/') + 1));
     arch["layers"] = description["layers"];
   } else {
-    throw UsageError("--arch",
-                     fmt::format("unknown architecture {} (known: mlp:H1,H2,... convnet, lenet, FILE.json)", text));
+    throw UsageError(
+        "--arch",
+        fmt::format("unknown architecture {} (known: mlp:H1,H2,... convnet, lenet, FILE.json, FILE.pt)", text));
   }
   return arch;
 }

@@ -35,6 +35,13 @@ NamedTensors new_head(int64_t outputs, int64_t features, uint64_t seed) {
 // Outputs for new classes go below the old ones, which stay as they are; their Ω is 0.
 at::Tensor append_rows(const at::Tensor& old, const at::Tensor& rows) { return at::cat({old.detach(), rows}); }
 
+std::string arch_name(const json& arch) { return arch.value("name", "model"); }
+
+std::unique_ptr<Network> initialized(std::unique_ptr<Network> network, uint64_t seed) {
+  network->initialize(seed);
+  return network;
+}
+
 }  // namespace
 
 Scenario parse_scenario(const std::string& text) {
@@ -86,23 +93,54 @@ std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) 
   return records;
 }
 
-Model::Model(const json& arch, uint64_t seed)
-    : name_(arch.value("name", "model")), network_(std::make_unique<LayeredNetwork>(arch, name_)) {
-  network_->initialize(seed);
+Model::Model(const json& arch, uint64_t seed, const std::string& script)
+    : Model(initialized(make_network(arch, script, arch_name(arch)), seed), arch, script) {}
+
+Model::Model(std::unique_ptr<Network> network, const json& arch, const std::string& script)
+    : name_(arch_name(arch)), network_(std::move(network)) {
   file.arch = arch;
+  file.script = script;
   file.weights = network_->parameters();
   file.buffers = network_->buffers();
 }
 
 Model::Model(ModelFile source, const std::string& name)
-    : file(std::move(source)), name_(name), network_(std::make_unique<LayeredNetwork>(file.arch, name)) {
+    : file(std::move(source)), name_(name), network_(make_network(file.arch, file.script, name)) {
   NamedTensors trunk = file.weights;
-  trunk.erase("head.weight");
-  trunk.erase("head.bias");
+  if (!network_->has_own_head()) {
+    trunk.erase("head.weight");
+    trunk.erase("head.bias");
+  }
   network_->load(trunk, file.buffers);
   tasks_ = parse_tasks(file.tasks, name);
   for (const auto& task : tasks_) know_classes(task);
   check_heads();
+}
+
+void Model::train(bool on) {
+  network_->train(on);
+  file.buffers = network_->buffers();
+}
+
+// A network's own outputs are as many as they are.
+void Model::check_own_head(const TaskRecord& task) const {
+  const int64_t outputs = network_->feature_size();
+  if (file.arch.contains("features")) {
+    throw UsageError("--features", fmt::format("is for scenario task, with its heads; in scenario {} the module's own "
+                                               "output is the head",
+                                               to_string(task.scenario)));
+  }
+  const auto classes = static_cast<int64_t>(task.classes.size());
+  if (task.scenario == Scenario::kDomain && classes != outputs) {
+    throw Error(name_, fmt::format("gives {} outputs, but task {} has {} classes; scenario task has heads that fit",
+                                   outputs, task.name, classes));
+  }
+  for (const int64_t label : task.classes) {
+    if (task.scenario != Scenario::kClass || (label >= 0 && label < outputs)) continue;
+    throw Error(name_, fmt::format("has the outputs 0 to {}, but task {} has the label {}; scenario task has heads "
+                                   "that fit",
+                                   outputs - 1, task.name, label));
+  }
 }
 
 void Model::check_heads() const {
@@ -110,12 +148,16 @@ void Model::check_heads() const {
   const auto wanted = trunk.empty() ? at::kFloat : trunk.begin()->second.scalar_type();
   const bool shared = !tasks_.empty() && tasks_.front().scenario != Scenario::kTask;
   for (const char* full : {"head.weight", "head.bias"}) {
-    if (!shared && file.weights.count(full)) {
+    if (!shared && !network_->has_own_head() && file.weights.count(full)) {
       throw Error(name_, fmt::format("{}: only a model with tasks of scenario domain or class has it", full));
     }
   }
   for (const auto& task : tasks_) {
     if (task.scenario != tasks_.front().scenario) throw Error(name_, "its tasks are of different scenarios");
+    if (own_head(task.scenario)) {
+      check_own_head(task);
+      continue;
+    }
     const auto head = head_parameters(task);
     for (const char* local : {"weight", "bias"}) {
       const auto it = head.find(local);
@@ -135,20 +177,26 @@ void Model::check_heads() const {
   }
 }
 
+// The classes so far; where the network brings its outputs, output i is label i.
 void Model::know_classes(const TaskRecord& task) {
-  for (int64_t label : task.classes) class_outputs_.emplace(label, static_cast<int64_t>(class_outputs_.size()));
+  for (int64_t label : task.classes) {
+    class_outputs_.emplace(label, own_head(task.scenario) ? label : static_cast<int64_t>(class_outputs_.size()));
+  }
 }
 
 int64_t Model::outputs(const TaskRecord& task) const {
+  if (own_head(task.scenario)) return network_->feature_size();
   return static_cast<int64_t>(task.scenario == Scenario::kClass ? class_outputs_.size() : task.classes.size());
 }
 
 bool Model::answers(const TaskRecord& task) const {
   const auto head = head_parameters(task);
-  return !head.empty() && head.at("bias").size(0) >= outputs(task) &&
-         (task.scenario != Scenario::kClass ||
-          std::all_of(task.classes.begin(), task.classes.end(),
-                      [&](int64_t label) { return class_outputs_.count(label) > 0; }));
+  const auto classes = static_cast<int64_t>(task.classes.size());
+  const bool enough = own_head(task.scenario) ? network_->feature_size() >= classes
+                                              : !head.empty() && head.at("bias").size(0) >= outputs(task);
+  return enough && (task.scenario != Scenario::kClass ||
+                    std::all_of(task.classes.begin(), task.classes.end(),
+                                [&](int64_t label) { return class_outputs_.count(label) > 0; }));
 }
 
 void Model::add_task(const TaskRecord& task) {
@@ -172,8 +220,11 @@ void Model::add_task(const TaskRecord& task) {
                      fmt::format("\"{}\" can't name a task (empty, with a slash, or no UTF-8 text)", task.name));
   }
   const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
+  if (own_head(task.scenario)) check_own_head(task);
   tasks_.push_back(task);
   know_classes(task);
+  file.tasks.push_back(to_json(task));
+  if (own_head(task.scenario)) return;
   const int64_t rows = outputs(task) - (task.scenario == Scenario::kTask ? 0 : before);
   if (rows > 0) {
     const auto head = new_head(rows, network_->feature_size(), derive_seed(task.seed, "head/" + task.name));
@@ -192,7 +243,6 @@ void Model::add_task(const TaskRecord& task) {
       }
     }
   }
-  file.tasks.push_back(to_json(task));
 }
 
 const TaskRecord& Model::task(const std::string& name) const {
@@ -208,6 +258,7 @@ NamedTensors Model::head_parameters(const TaskRecord& task) const {
     const auto it = file.heads.find(task.name);
     return it == file.heads.end() ? head : it->second;
   }
+  if (own_head(task.scenario)) return head;  // though the module may have a layer that is called head
   for (const char* local : {"weight", "bias"}) {
     const auto it = file.weights.find(std::string("head.") + local);
     if (it != file.weights.end()) head[local] = it->second;
@@ -218,6 +269,7 @@ NamedTensors Model::head_parameters(const TaskRecord& task) const {
 NamedTensors Model::shared_parameters() const { return file.weights; }
 
 at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
+  if (own_head(task.scenario)) return features(x);
   const auto head = head_parameters(task);
   return at::linear(network_->features(x), head.at("weight"), head.at("bias"));
 }

@@ -38,11 +38,13 @@ std::vector<TaskRecord> parse_tasks(const nlohmann::json& tasks, const std::stri
 /// what training changes is what is written.
 ///
 /// Scenario task: the head of a task lies in heads[task] ("weight", "bias"). Otherwise there is one, among the weights
-/// ("head.weight", "head.bias"), so that it has an importance like any parameter.
+/// ("head.weight", "head.bias"), so that it has an importance like any parameter; or the network's own outputs are it
+/// (Network::has_own_head), in scenario class output i for label i.
 class Model {
  public:
-  /// A new network without a head.
-  Model(const nlohmann::json& arch, uint64_t seed);
+  /// A new network without a head. `script`: the bytes of a TorchScript module, if the network is one.
+  Model(const nlohmann::json& arch, uint64_t seed, const std::string& script = "");
+  Model(std::unique_ptr<Network> network, const nlohmann::json& arch, const std::string& script);
   /// Throws Error naming `name` where the weights, heads, tasks or Ω don't fit the architecture.
   Model(ModelFile file, const std::string& name);
 
@@ -55,6 +57,8 @@ class Model {
 
   /// Outputs before any softmax for the samples x [n, *input]: [n, outputs(task)].
   at::Tensor forward(const at::Tensor& x, const TaskRecord& task) const;
+  /// The network's own outputs, whatever the tasks: [n, feature_size].
+  at::Tensor features(const at::Tensor& x) const { return network_->features(x); }
   /// Outputs of all tasks' heads side by side, [n, sum of outputs].
   at::Tensor forward_all(const at::Tensor& x) const;
   /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
@@ -68,7 +72,8 @@ class Model {
   NamedTensors shared_parameters() const;
   NamedTensors head_parameters(const TaskRecord& task) const;
 
-  void train(bool on) { network_->train(on); }
+  /// Also takes into `file` what a training left in the network's buffers.
+  void train(bool on);
   const Network& network() const { return *network_; }
   const std::string& name() const { return name_; }
 
@@ -76,6 +81,8 @@ class Model {
 
  private:
   void know_classes(const TaskRecord& task);
+  bool own_head(Scenario scenario) const { return scenario != Scenario::kTask && network_->has_own_head(); }
+  void check_own_head(const TaskRecord& task) const;
   void check_heads() const;
 
   std::string name_;

@@ -9,6 +9,7 @@
 
 #include "mas/error.h"
 #include "mas/io/model_check.h"
+#include "mas/model/script_network.h"
 #include "mas/random.h"
 #include "mas/text.h"
 
@@ -148,6 +149,13 @@ NamedTensors LayeredNetwork::collect(bool buffers) const {
     }
   }
   return all;
+}
+
+std::unique_ptr<Network> make_network(const nlohmann::json& arch, const std::string& script, const std::string& name) {
+  if (arch.is_object() && arch.value("type", nlohmann::json()) == "torchscript") {
+    return std::make_unique<ScriptNetwork>(arch, script, name);
+  }
+  return std::make_unique<LayeredNetwork>(arch, name);
 }
 
 }  // namespace mas

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ class Network {
   virtual at::Tensor features(const at::Tensor& x) const = 0;
   /// Dropout and batch statistics on or off; off at first.
   virtual void train(bool on) = 0;
+  /// Whether the features are the outputs of scenarios domain and class, without a head on them.
+  virtual bool has_own_head() const { return false; }
 
   const Shape& input() const { return input_; }           ///< of one sample
   int64_t feature_size() const { return feature_size_; }  ///< features a sample, for the head
@@ -33,6 +36,7 @@ class Network {
  protected:
   /// Reads "input". `name` is for messages: the file that the architecture came from.
   Network(const nlohmann::json& arch, const std::string& name);
+  Network(Shape input, std::string name) : name_(std::move(name)), input_(std::move(input)) {}
 
   std::string name_;
   Shape input_;
@@ -59,5 +63,9 @@ class LayeredNetwork : public Network {
   std::vector<Layer> layers_;
   bool training_ = false;
 };
+
+/// The network that the architecture describes. `script`: the bytes of its TorchScript module, if it is one. Throws
+/// Error naming `name`.
+std::unique_ptr<Network> make_network(const nlohmann::json& arch, const std::string& script, const std::string& name);
 
 }  // namespace mas

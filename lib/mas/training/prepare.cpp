@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "mas/data/identity.h"
 #include "mas/data/remarks.h"
 #include "mas/error.h"
+#include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
+#include "mas/model/script_model.h"
 #include "mas/training/checkpoint.h"
 
 namespace mas {
@@ -25,6 +29,10 @@ void check(const TaskOptions& o) {
   check_text("--task", o.name);
   check_text("--data", o.data);
   check_text("--arch", o.arch);
+  if (!o.features.empty() && o.arch.empty()) {
+    throw UsageError("--features", "is for a new network: --arch FILE.pt; a model keeps its own");
+  }
+  check_text("--features", o.features);
   parse_schedule(o.train.schedule);
   if (o.train.patience > 0 && o.train.validation == 0) {
     throw UsageError("--patience", "needs samples to judge by; add --validation 0.1, say");
@@ -39,7 +47,14 @@ std::unique_ptr<Dataset> open_labelled(const TaskOptions& o) {
 }
 
 // A network that has learned nothing: where other architectures, and weights from elsewhere, come in.
-Model new_model(const TaskOptions& o, const Shape& input) { return {make_architecture(o.arch, input), o.seed}; }
+Model new_model(const TaskOptions& o, Dataset& data) {
+  const std::string ending = std::filesystem::path(o.arch).extension();
+  if (ending == ".pt" || ending == ".pth") {
+    return make_script_model(read_input(o.arch), o.arch, o.features, data, o.data);
+  }
+  if (!o.features.empty()) throw UsageError("--features", "is for a TorchScript module: --arch FILE.pt");
+  return {make_architecture(o.arch, data.sample_shape()), o.seed};
+}
 
 // The network that earlier tasks left.
 Model learned_model(const TaskOptions& o) {
@@ -121,7 +136,7 @@ Training prepare_training(const TaskOptions& o) {
   if (!o.resume.empty()) return resume(o);
   check(o);
   auto data = open_labelled(o);
-  Model model = o.arch.empty() ? learned_model(o) : new_model(o, data->sample_shape());
+  Model model = o.arch.empty() ? learned_model(o) : new_model(o, *data);
   auto remarks = remarks_on(*data, o.data);
   remark_test_part(o, remarks);
   remark_unprotected(o, model, remarks);

@@ -16,6 +16,7 @@ namespace mas {
 struct TaskOptions {
   std::string model;             ///< model file to go on from; "-" is standard input
   std::string arch;              ///< a new network, see model/architecture.h
+  std::string features;          ///< layer of a TorchScript module that heads go on; empty: its own output
   std::string resume;            ///< checkpoint to go on from
   std::string data;              ///< spec of labelled training data
   std::string name;              ///< empty: task1, task2, ...

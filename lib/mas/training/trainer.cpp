@@ -258,6 +258,11 @@ void train(Model& model, Dataset& data, const TrainOptions& options, const std::
            const TrainCallbacks& callbacks) {
   check(options);
   if (model.tasks().empty()) throw Error(model.name(), "has no task to train");
+  for (const auto& [name, value] : model.shared_parameters()) {
+    if (value.scalar_type() == at::kFloat) continue;
+    throw Error(model.name(), fmt::format("{} is {}, and training is in float32; save the module after net.float()",
+                                          name, c10::toString(value.scalar_type())));
+  }
   check_input(model, data, model.tasks().back().data);
   check_combinable(model.file.importance, model.shared_parameters(), model.name());
   Run run(model, data, options, callbacks);

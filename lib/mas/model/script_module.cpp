@@ -1,0 +1,144 @@
+#include "mas/model/script_module.h"
+
+#include <fmt/format.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <cctype>
+#include <new>
+#include <sstream>
+
+#include "mas/error.h"
+#include "mas/io/pytorch_file.h"
+#include "mas/io/rehearsal.h"
+
+namespace mas {
+namespace {
+
+using c10::TypeKind;
+using torch::jit::Module;
+
+constexpr const char* kWrap = "wrap it in a module whose forward takes the sample and returns the outputs";
+
+Module load(const std::string& bytes, const std::string& name) {
+  std::istringstream in(bytes);
+  try {
+    return torch::jit::load(in, c10::kCPU);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(name, "LibTorch can't load it: " + one_line(error));
+  }
+}
+
+std::string kind_of(const c10::TypePtr& type) {
+  switch (type->kind()) {
+    case TypeKind::TupleType:
+      return "a tuple";
+    case TypeKind::DictType:
+      return "a dictionary";
+    case TypeKind::ListType:
+      return "a list";
+    case TypeKind::NoneType:
+      return "nothing";
+    default:
+      return type->annotation_str();
+  }
+}
+
+// Any and Union may be a tensor all the same; what they are shows when the module runs.
+bool may_be_tensor(const c10::TypePtr& type) {
+  const auto kind = type->kind();
+  return kind == TypeKind::TensorType || kind == TypeKind::AnyType || kind == TypeKind::UnionType ||
+         kind == TypeKind::OptionalType;
+}
+
+void check_forward(const Module& module, const std::string& name) {
+  const auto forward = module.find_method("forward");
+  if (!forward) throw Error(name, "has no forward method");
+  const auto& schema = forward->function().getSchema();
+  std::vector<std::string> inputs;
+  for (size_t i = 1; i < schema.arguments().size(); i++) {
+    if (!schema.arguments()[i].default_value()) inputs.push_back(schema.arguments()[i].name());
+  }
+  if (inputs.size() != 1) {
+    throw Error(name, fmt::format("its forward needs {} inputs ({}), expected one; {}", inputs.size(),
+                                  fmt::join(inputs, ", "), kWrap));
+  }
+  const auto& input = schema.arguments()[1];
+  if (!may_be_tensor(input.type())) {
+    throw Error(name, fmt::format("its forward takes {} ({}), expected a tensor; {}", kind_of(input.type()),
+                                  input.name(), kWrap));
+  }
+  const auto& returns = schema.returns();
+  if (returns.size() == 1 && may_be_tensor(returns[0].type())) return;
+  throw Error(name, fmt::format("its forward returns {}, expected a tensor; {}",
+                                returns.empty() ? "nothing" : kind_of(returns[0].type()), kWrap));
+}
+
+// Whether more than numbers are among the constants.
+bool has_weights(const torch::jit::Block& block) {
+  for (const auto* node : block.nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t && node->t(c10::attr::value).numel() > 1) {
+      return true;
+    }
+    for (const auto* inner : node->blocks()) {
+      if (has_weights(*inner)) return true;
+    }
+  }
+  return false;
+}
+
+void check_parameters(const Module& module, const std::string& name) {
+  for (const auto& p : module.named_parameters()) {
+    const auto type = p.value.scalar_type();
+    if (type == at::kFloat || type == at::kDouble) continue;
+    throw Error(name, fmt::format("{} is {}, expected float32 or float64; save the module after net.float()", p.name,
+                                  c10::toString(type)));
+  }
+  if (module.named_parameters().size() > 0) return;
+  const bool frozen = has_weights(*module.get_method("forward").graph()->block());
+  throw Error(name, frozen ? "its parameters are constants, as torch.jit.freeze makes them; save the module unfrozen"
+                           : "has no parameters; save the network's module, not a function");
+}
+
+// Of "RuntimeError: ", "torch.jit.Error: " or "builtins.ValueError: ", which come before a cause.
+size_t length_of_kind(const std::string& line) {
+  const size_t colon = line.find(": ");
+  if (colon == std::string::npos || line.find(' ') != colon + 1) return 0;
+  for (const std::string ending : {"Error", "Exception"}) {
+    if (colon >= ending.size() && line.compare(colon - ending.size(), ending.size(), ending) == 0) return colon + 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string one_line(const std::exception& error) {
+  const auto* c10_error = dynamic_cast<const c10::Error*>(&error);
+  std::istringstream text(c10_error ? c10_error->what_without_backtrace() : error.what());
+  std::string first, last;
+  for (std::string line; std::getline(text, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    if (first.empty()) first = line;
+    if (const size_t kind = length_of_kind(line)) last = line.substr(kind);
+  }
+  while (const size_t kind = length_of_kind(last)) last = last.substr(kind);
+  return last.empty() ? first : last;
+}
+
+Module load_script(const std::string& bytes, const std::string& name) {
+  if (!is_torchscript(bytes)) {
+    const std::string other = explain_pytorch_file(bytes);
+    throw Error(
+        name, other.empty() ? "not a TorchScript module, as torch.jit.script(net).save(\"net.pt\") writes one" : other);
+  }
+  rehearse(
+      name, [&] { load(bytes, name); }, RehearsalLimits::for_size(static_cast<int64_t>(bytes.size())));
+  Module module = load(bytes, name);
+  check_forward(module, name);
+  check_parameters(module, name);
+  return module;
+}
+
+}  // namespace mas

@@ -1,0 +1,205 @@
+#include "mas/model/script_network.h"
+
+#include <fmt/format.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+
+#include <new>
+#include <tuple>
+
+#include "mas/error.h"
+#include "mas/model/script_module.h"
+#include "mas/text.h"
+
+namespace mas {
+
+using nlohmann::json;
+
+/// Where a tensor of the module is kept.
+struct ScriptNetwork::Place {
+  torch::jit::Module owner;
+  std::string local;
+  std::string tied;  ///< the name of the first tensor in the same memory: they are one
+  at::Tensor get() const { return owner.attr(local).toTensor(); }
+  void set(const at::Tensor& value) const { torch::jit::Module(owner).setattr(local, value); }
+};
+
+namespace {
+
+// One file format, float32 and float64: what can't be written is left where it is.
+bool fits_file(const at::Tensor& buffer) {
+  const auto type = buffer.scalar_type();
+  if (!at::isFloatingType(type)) return !at::isComplexType(type) && !at::isQIntType(type);
+  return (type == at::kFloat || type == at::kDouble) && at::isfinite(buffer).all().item<bool>();
+}
+
+std::string full_name(const std::string& module, const std::string& local) {
+  return module.empty() ? local : module + "." + local;
+}
+
+}  // namespace
+
+ScriptNetwork::ScriptNetwork(const json& arch, const std::string& script, const std::string& name)
+    : Network(arch, name) {
+  const auto outputs = arch.find("outputs");
+  constexpr int64_t kMost = int64_t{1} << 40;
+  if (outputs == arch.end() || !outputs->is_number_integer() || *outputs < 1 || *outputs > kMost) {
+    throw Error(name, "architecture without a number of outputs");
+  }
+  feature_size_ = outputs->get<int64_t>();
+  if (arch.contains("features")) {
+    if (!arch["features"].is_string()) throw Error(name, "architecture whose \"features\" name no layer");
+    layer_ = arch["features"].get<std::string>();
+  }
+  open(script);
+}
+
+ScriptNetwork::ScriptNetwork(const std::string& script, const std::string& name, const std::string& features,
+                             const at::Tensor& x, const std::string& data)
+    : Network(x.sizes().slice(1).vec(), name), layer_(features) {
+  open(script);
+  for (const auto& [full, place] : parameters_) place.get().set_requires_grad(true);
+  const at::Tensor y = probe(x, data);
+  if (!y.requires_grad()) {
+    throw Error(name, "its output has no gradient to the parameters; does its forward detach it, or use no_grad?");
+  }
+  for (const auto& [full, place] : parameters_) place.get().set_requires_grad(false);
+  feature_size_ = y.size(1);
+}
+
+// Sets the shape of a sample.
+at::Tensor ScriptNetwork::probe(const at::Tensor& x, const std::string& data) {
+  const at::AutoGradMode on(true);
+  const auto attempt = [&](const at::Tensor& samples, std::string& fault) -> at::Tensor {
+    try {
+      return run(samples);
+    } catch (const Error& error) {
+      fault = error.what();
+      return {};
+    }
+  };
+  std::string fault, ignored;
+  const at::Tensor y = attempt(x, fault);
+  if (x.dim() == 4 && x.size(1) == 1) {
+    const at::Tensor sequences = x.squeeze(1), z = attempt(sequences, ignored);
+    if (z.defined() && (!y.defined() || z.size(1) < y.size(1))) {
+      input_ = sequences.sizes().slice(1).vec();
+      return z;
+    }
+  }
+  if (y.defined()) return y;
+  throw Error(data, fmt::format("its samples of {} values don't go through {}", shape_text(input_), fault));
+}
+
+ScriptNetwork::~ScriptNetwork() = default;
+
+void ScriptNetwork::open(const std::string& script) {
+  module_ = std::make_unique<torch::jit::Module>(load_script(script, name_));
+  if (!layer_.empty()) to_layer_ = forward_to_layer(*module_, layer_, name_);
+  std::map<std::tuple<const void*, Shape, Shape>, std::string> known;
+  for (const auto& m : module_->named_modules()) {
+    for (const auto& p : m.value.named_parameters(/*recurse=*/false)) {
+      const std::string full = full_name(m.name, p.name);
+      // Loaded one by one, tied weights share memory only.
+      const auto tied =
+          known.emplace(std::tuple(p.value.data_ptr(), p.value.sizes().vec(), p.value.strides().vec()), full);
+      const Place place{m.value, p.name, tied.first->second};
+      place.set(tied.second ? p.value.detach().contiguous() : parameters_.at(place.tied).get());
+      parameters_.emplace(full, place);
+    }
+    for (const auto& b : m.value.named_buffers(/*recurse=*/false)) {
+      if (!fits_file(b.value)) continue;
+      const std::string full = full_name(m.name, b.name);
+      buffers_.emplace(full, Place{m.value, b.name, full});
+    }
+  }
+  type_ = parameters_.begin()->second.get().scalar_type();
+  ScriptNetwork::train(false);
+}
+
+void ScriptNetwork::assign(const NamedTensors& values, const std::map<std::string, Place>& places) {
+  for (const auto& [full, place] : places) {
+    const auto it = values.find(full);
+    if (it == values.end()) throw Error(name_, fmt::format("{} is missing", full));
+    const at::Tensor own = place.get();
+    if (it->second.sizes() != own.sizes() || it->second.scalar_type() != own.scalar_type()) {
+      throw Error(name_, fmt::format("{}: {} of shape {}, but the module needs {} of {}", full,
+                                     c10::toString(it->second.scalar_type()), shape_text(it->second.sizes()),
+                                     c10::toString(own.scalar_type()), shape_text(own.sizes())));
+    }
+  }
+  for (const auto& [full, value] : values) {
+    const auto it = places.find(full);
+    if (it == places.end()) throw Error(name_, fmt::format("{}: the module has no such tensor", full));
+    it->second.set(values.at(it->second.tied));
+  }
+}
+
+void ScriptNetwork::load(const NamedTensors& weights, const NamedTensors& buffers) {
+  assign(weights, parameters_);
+  assign(buffers, buffers_);
+}
+
+at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
+  // Optimised, layers hide in fused graphs that autograd, and so the importance's rules, can't look into.
+  const torch::jit::GraphOptimizerEnabledGuard plain(false);
+  const at::Tensor samples = x.is_floating_point() ? x.to(type_) : x;
+  c10::IValue result;
+  try {
+    result = to_layer_ ? (*to_layer_)({module_->_ivalue(), samples}) : module_->get_method("forward")({samples});
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string cause = one_line(error);
+    if (cause.find("allocate memory") != std::string::npos) throw std::bad_alloc();
+    throw Error(name_, cause);
+  }
+  if (!result.isTensor()) throw Error(name_, fmt::format("its output is a {}, expected a tensor", result.tagKind()));
+  const at::Tensor y = result.toTensor();
+  if (y.dim() == 0 || y.size(0) != x.size(0)) {
+    throw Error(name_, fmt::format("its output is {} for {} samples, which have to be its first dimension; was it "
+                                   "traced with a batch of another size?",
+                                   shape_text(y.sizes()), x.size(0)));
+  }
+  if (!y.is_floating_point()) {
+    throw Error(name_,
+                fmt::format("its output is {}, expected floats (before any argmax)", c10::toString(y.scalar_type())));
+  }
+  return y.dim() == 1 ? y.unsqueeze(1) : y.flatten(1);
+}
+
+at::Tensor ScriptNetwork::features(const at::Tensor& x) const {
+  Shape shape = input_;
+  shape.insert(shape.begin(), x.size(0));
+  const at::Tensor y = run(x.reshape(shape));
+  if (y.size(1) == feature_size_) return y;
+  throw Error(name_, fmt::format("the module gives {} values a sample, expected {}", y.size(1), feature_size_));
+}
+
+void ScriptNetwork::train(bool on) {
+  for (auto m : module_->modules()) {
+    if (m.hasattr("training")) m.setattr("training", on);
+  }
+}
+
+NamedTensors ScriptNetwork::parameters() const {
+  NamedTensors all;
+  for (const auto& [full, place] : parameters_) all[full] = place.get();
+  return all;
+}
+
+NamedTensors ScriptNetwork::buffers() const {
+  NamedTensors all;
+  for (const auto& [full, place] : buffers_) all[full] = place.get();
+  return all;
+}
+
+json ScriptNetwork::architecture() const {
+  json arch{{"name", name_.substr(name_.find_last_of('/') + 1)},
+            {"type", "torchscript"},
+            {"input", input_},
+            {"outputs", feature_size_}};
+  if (!layer_.empty()) arch["features"] = layer_;
+  return arch;
+}
+
+}  // namespace mas

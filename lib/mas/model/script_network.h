@@ -1,0 +1,57 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "mas/model/network.h"
+
+namespace torch::jit {
+struct GraphFunction;
+struct Module;
+}  // namespace torch::jit
+
+namespace mas {
+
+/// A TorchScript module as a network: its output, flattened, or that of one of its layers, is the features. Its
+/// description is
+///   {"name": "net.pt", "type": "torchscript", "input": [3, 32, 32], "features": "layer4", "outputs": 512}
+/// with "features" where a layer was named, and "outputs" the number of features. The values in the module's bytes are
+/// replaced by those that are loaded.
+class ScriptNetwork : public Network {
+ public:
+  /// `script`: the module's bytes. Throws Error naming `name`, what is wrong with the module, and what to do in Python.
+  ScriptNetwork(const nlohmann::json& arch, const std::string& script, const std::string& name);
+  /// The same for samples like x [n, ...], on which the module runs once. `data` names them in messages. `features`:
+  /// a layer, or empty. Samples of 1 x H x W values may be sequences that were read as images of one channel: they are
+  /// taken as H x W where the module takes no others, or gives fewer values for these.
+  ScriptNetwork(const std::string& script, const std::string& name, const std::string& features, const at::Tensor& x,
+                const std::string& data);
+  ~ScriptNetwork() override;
+
+  void initialize(uint64_t) override {}
+  void load(const NamedTensors& weights, const NamedTensors& buffers) override;
+  at::Tensor features(const at::Tensor& x) const override;
+  void train(bool on) override;
+  bool has_own_head() const override { return true; }
+  NamedTensors parameters() const override;
+  /// Without those that no file may hold: infinite attention masks, say, which stay as the bytes have them.
+  NamedTensors buffers() const override;
+
+  nlohmann::json architecture() const;
+  const torch::jit::Module& module() const { return *module_; }
+
+ private:
+  struct Place;
+  void open(const std::string& script);
+  void assign(const NamedTensors& values, const std::map<std::string, Place>& places);
+  at::Tensor run(const at::Tensor& x) const;
+  at::Tensor probe(const at::Tensor& x, const std::string& data);
+
+  std::string layer_;
+  std::unique_ptr<torch::jit::Module> module_;
+  std::unique_ptr<torch::jit::GraphFunction> to_layer_;  // null: the whole of forward
+  std::map<std::string, Place> parameters_, buffers_;
+  at::ScalarType type_ = at::kFloat;  // of the parameters
+};
+
+}  // namespace mas

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# Networks of PyTorch's, saved by torch.jit.save.
+
+load helper
+
+setup_file() {
+  load helper
+  local status=0
+  /usr/bin/python3 "$MAS_SOURCE/tests/cli/torchscript.py" make "$BATS_FILE_TMPDIR" 2>/dev/null || status=$?
+  [ "$status" -ne 77 ] || skip "needs python3-torch and python3-h5py"
+}
+setup() { cd "$BATS_TEST_TMPDIR" && ln -s "$BATS_FILE_TMPDIR"/*.{pt,h5} .; }
+
+judge() { /usr/bin/python3 "$MAS_SOURCE/tests/cli/torchscript.py" "$@"; }
+
+@test "reference networks get the importance that PyTorch computes one sample at a time" {
+  [ -d "$shared/reference" ] || skip "needs ../shared"
+  for network in mlp tiny_cnn strided_convs tiny_resnet tied_autoencoder tokens; do
+    /usr/bin/python3 - "$shared/reference/$network.h5" <<'P'
+import sys, h5py
+with h5py.File(sys.argv[1]) as a, h5py.File("inputs.h5", "w") as b: b["images"] = a["images"][:]
+P
+    silent mas-importance -q "$shared/reference/$network.pt" --data inputs.h5 -o omega.h5
+    /usr/bin/python3 - "$shared/reference/$network.h5" <<'P'
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1]) as a, h5py.File("omega.h5") as b:
+    want, got, count = a["mas"], b["importance/sum"], b["importance"].attrs["count"]
+    assert set(want) == set(got) == set(b["weights"])
+    for name in want:
+        assert np.abs(got[name][()] / count - want[name][()]).max() <= 1e-5 * np.abs(want[name][()]).max(), (sys.argv[1], name)
+P
+  done
+}
+
+@test "a module has importance before any task, from standard input too, and more can be fed" {
+  silent mas-importance net.pt --data unlabelled.h5,limit=60 -o half.h5 >report
+  grep -q "^60 samples fed" report
+  mas-importance -q - --data unlabelled.h5,limit=60 <net.pt | mas-export - --format npz --what importance | cmp - <(
+    mas-export half.h5 --format npz --what importance)
+  mas-importance -q half.h5 --data data.h5 | mas-export - | grep -q "0 tasks learned; .* 180 samples fed after task 0"
+  mas-importance -q net.pt --data unlabelled.h5 --shard 1/2 -o a.h5
+  mas-importance -q net.pt --data unlabelled.h5 --shard 2/2 -o b.h5
+  mas-importance a.h5 --merge b.h5 -o both.h5 | grep -q "^120 samples in all"
+  silent mas-importance -q tokens.pt --data ids.h5 -o t.h5
+  silent mas-importance -q double.pt --data unlabelled.h5 -o d.h5
+  mas-export d.h5 | grep -q "^fc.weight "
+  fails 2 "mas-importance: --data: is required: net.pt is a TorchScript module, which brings no data of its own" mas-importance net.pt -o x.h5
+  fails 2 "mas-importance: --data: is required: half.h5 has learned no task" mas-importance half.h5 -o x.h5
+}
+
+@test "a module learns tasks: importance holds it still, and all tools work on it" {
+  mas-importance -q net.pt --data unlabelled.h5 -o important.h5
+  mas-train important.h5 --data data.h5,split=0.8 --task first --epochs 2 --lr 0.02 -o first.h5 >report
+  grep -q "penalty 0\.[0-9]*[1-9]" report
+  mas-importance -q first.h5 | mas-train -q - --data data.h5,split=0.8,classes=0-2 --task second --epochs 2 -o second.h5
+  mas-eval second.h5 | grep -q "^after second "
+  mas-export second.h5 | grep -q "^heads/second/weight *3x4 "
+  mas-export second.h5 | grep -q "^stem.1.weight *4 "
+  h5ls -r second.h5 | grep -q "^/buffers/stem.1.running_mean"
+  h5ls -r second.h5 | grep -q "^/script "
+}
+
+@test "a head goes on the layer that --features names" {
+  mas-train -q --arch net.pt --features pool --data data.h5,split=0.8 --epochs 1 -o m.h5
+  mas-export m.h5 | grep -q "^heads/task1/weight *4x64 "
+  mas-train -q --arch traced.pt --features stem.0 --data data.h5,split=0.8 --epochs 1 -o m.h5
+  mas-export m.h5 | grep -q "^heads/task1/weight *4x256 "
+  fails 2 "mas-train: --features: is for scenario task, with its heads;*" \
+    mas-train --arch net.pt --features pool --scenario class --data data.h5 -o x.h5
+  fails 1 "mas-train: --features: net.pt has no layer pol; did you mean pool? (it has stem, stem.0, stem.1, stem.2, pool, drop, fc)" \
+    mas-train --arch net.pt --features pol --data data.h5 -o x.h5
+  fails 2 "mas-train: --features: is for a TorchScript module: --arch FILE.pt" mas-train --arch lenet --features fc --data data.h5 -o x.h5
+  [ ! -e x.h5 ]
+}
+
+@test "in scenarios domain and class the module's own output is the head" {
+  mas-train -q --arch net.pt --scenario class --data data.h5,split=0.8,classes=0-1 --epochs 1 -o a.h5
+  mas-importance -q a.h5 | mas-train -q - --data data.h5,split=0.8,classes=2-3 --epochs 1 -o b.h5
+  run -1 grep -q head <(mas-export b.h5)
+  mas-eval b.h5 | grep -q "^after task2 "
+  mas-train -q --arch net.pt --scenario domain --data data.h5,split=0.8 --epochs 1 -o a.h5
+  fails 1 "mas-train: net.pt: gives 4 outputs, but task task1 has 3 classes; scenario task has heads that fit" \
+    mas-train --arch net.pt --scenario domain --data data.h5,classes=0-2 -o x.h5
+}
+
+@test "a module's batch norm learns its statistics, and training goes on bit for bit" {
+  mas-train -q --arch net.pt --data data.h5,split=0.8 --epochs 3 -o whole.h5
+  mas-train -q --arch net.pt --data data.h5,split=0.8 --epochs 3 -o again.h5
+  cmp whole.h5 again.h5
+  mas-importance -q net.pt --data unlabelled.h5 -o before.h5
+  run -1 h5diff before.h5 whole.h5 /buffers/stem.1.running_mean
+  run -1 h5diff before.h5 whole.h5 /buffers/stem.1.num_batches_tracked
+}
+
+@test "what is no module of one tensor to one is told with what to do in Python" {
+  refused() { fails 1 "mas-importance: $1" mas-importance "$2" --data unlabelled.h5 -o x.h5; }
+  refused "weights.pt: a PyTorch file of weights without their network (torch.save of a state dict); *" weights.pt
+  refused "object.pt: a PyTorch file that only Python can read (torch.save of torch.nn.modules.linear.Linear); *torch.jit.script(net).save*" object.pt
+  refused "two-inputs.pt: its forward needs 2 inputs (x, mask), expected one; wrap it in a module *" two-inputs.pt
+  refused "pair.pt: its forward returns a tuple, expected a tensor; wrap it *" pair.pt
+  refused "half.pt: weight is Half, expected float32 or float64; save the module after net.float()" half.pt
+  refused "frozen.pt: its parameters are constants, as torch.jit.freeze makes them; save the module unfrozen" frozen.pt
+  refused "unlabelled.h5: its samples of 1 x 8 x 8 values don't go through wide.pt: mat1 and mat2 shapes cannot be multiplied (2x64 and 99x4)" wide.pt
+  fails 1 "mas-train: double.pt: * is Double, and training is in float32; save the module after net.float()" \
+    mas-train --arch double.pt --data data.h5 -o x.h5
+  fails 1 "mas-eval: net.pt: a TorchScript module, not a model; *mas-train --arch*" mas-eval net.pt
+  size=$(stat -Lc %s net.pt)
+  for at in 100 1000 2000 $((size / 2)) $((size - 10)); do
+    head -c "$at" net.pt >cut.pt
+    refused "cut.pt: *" cut.pt
+  done
+  [ ! -e x.h5 ]
+}

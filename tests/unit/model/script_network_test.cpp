@@ -1,0 +1,180 @@
+#include "mas/model/script_network.h"
+
+#include "mas/error.h"
+#include "unit/io/scratch.h"
+#include "unit/model/script.h"
+
+using namespace mas;
+using mas::test::contains;
+using mas::test::error_of;
+using mas::test::saved;
+using mas::test::two_layers;
+
+namespace {
+
+std::unique_ptr<ScriptNetwork> open(const torch::jit::Module& module, const at::Tensor& x,
+                                    const std::string& features = "") {
+  return std::make_unique<ScriptNetwork>(saved(module), "net.pt", features, x, "data");
+}
+
+// What is wrong with a module of one parameter w (4 x 3) and this code.
+std::string fault(const std::string& code) {
+  torch::jit::Module net("Net");
+  net.register_parameter("w", at::ones({4, 3}), false);
+  net.define(code);
+  return error_of([&] { open(net, at::randn({2, 3})); });
+}
+
+}  // namespace
+
+TEST_CASE("a module computes what it computed, and its tensors can be replaced") {
+  auto net = two_layers();
+  const auto x = at::randn({6, 3});
+  const auto network = open(net, x);
+  CHECK(network->input() == Shape{3});
+  CHECK(network->feature_size() == 4);
+  CHECK(network->features(x).equal(net.forward({x}).toTensor()));
+  CHECK(network->architecture() ==
+        nlohmann::json{{"name", "net.pt"}, {"type", "torchscript"}, {"input", {3}}, {"outputs", 4}});
+
+  auto weights = network->parameters();
+  CHECK(weights.size() == 4);
+  weights["fc2.bias"] = at::full({4}, 7.f);
+  network->load(weights, {});
+  CHECK(network->parameters().at("fc2.bias").is_same(weights.at("fc2.bias")));
+  net.attr("fc2").toModule().setattr("bias", at::full({4}, 7.f));
+  CHECK(network->features(x).equal(net.forward({x}).toTensor()));
+
+  weights.erase("fc1.bias");
+  CHECK(error_of([&] { network->load(weights, {}); }) == "net.pt: fc1.bias is missing");
+  weights["fc1.bias"] = at::zeros({4});
+  CHECK(contains(error_of([&] { network->load(weights, {}); }), "net.pt: fc1.bias: Float of shape 4, but"));
+}
+
+TEST_CASE("the output of a layer can be the features") {
+  const auto net = two_layers();
+  const auto x = at::randn({6, 3});
+  const auto network = open(net, x, "fc1");
+  const auto fc1 = net.attr("fc1").toModule();
+  CHECK(network->feature_size() == 5);
+  CHECK(network->features(x).equal(at::linear(x, fc1.attr("weight").toTensor(), fc1.attr("bias").toTensor())));
+  CHECK(ScriptNetwork(network->architecture(), saved(net), "m.h5").features(x).equal(network->features(x)));
+  CHECK(error_of([&] { open(net, x, "fc3"); }) ==
+        "--features: net.pt has no layer fc3; did you mean fc1? (it has fc1, fc2)");
+}
+
+TEST_CASE("a layer inside others is found, one that forward doesn't always call isn't") {
+  torch::jit::Module outer("Outer");
+  outer.register_module("body", two_layers());
+  outer.register_module("spare", two_layers());
+  outer.define(
+      "def forward(self, x):\n  if bool(x.size(1) > 3):\n    x = self.spare.forward(x)\n  return "
+      "self.body.forward(x)\n");
+  const auto x = at::randn({2, 3});
+  CHECK(open(outer, x, "body.fc1")->feature_size() == 5);
+  CHECK(open(outer, x, "body")->feature_size() == 4);
+  CHECK(contains(error_of([&] { open(outer, x, "spare.fc1"); }), "within an if or a loop"));
+}
+
+TEST_CASE("tied weights are one parameter under two names") {
+  torch::jit::Module net("Net");
+  const auto w = at::randn({3, 3});
+  net.register_parameter("a", w, false);
+  net.register_parameter("b", w, false);
+  net.define("def forward(self, x):\n  return torch.mm(torch.tanh(torch.mm(x, self.a)), self.b)\n");
+  const auto network = open(net, at::randn({2, 3}));
+  const auto parameters = network->parameters();
+  CHECK(parameters.size() == 2);
+  CHECK(parameters.at("a").is_same(parameters.at("b")));
+}
+
+TEST_CASE("train and eval mode reach the modules inside, and buffers are the ones of now") {
+  torch::jit::Module norm("Norm");
+  norm.register_attribute("training", c10::BoolType::get(), true);
+  norm.register_parameter("weight", at::ones({3}), false);
+  norm.register_buffer("mean", at::zeros({3}));
+  norm.register_buffer("var", at::ones({3}));
+  norm.register_buffer("seen", at::tensor(0, at::kLong));
+  norm.register_buffer("mask", at::full({3}, -INFINITY));
+  norm.define(R"(
+def forward(self, x):
+  if self.training:
+    self.seen = self.seen + 1
+  return torch.batch_norm(x, self.weight, None, self.mean, self.var, self.training, 0.1, 1e-5, False)
+)");
+  torch::jit::Module net("Net");
+  net.register_module("norm", norm);
+  net.define("def forward(self, x):\n  return self.norm.forward(x)\n");
+  const auto x = at::randn({6, 3}) + 2;
+  const auto network = open(net, x);
+  CHECK(network->buffers().size() == 3);  // no file holds the infinite mask
+  CHECK(network->features(x).allclose(x / std::sqrt(1 + 1e-5)));
+  network->train(true);
+  CHECK(network->features(x).mean().abs().item<float>() < 1e-3);
+  network->train(false);
+  CHECK(network->buffers().at("norm.seen").item<int64_t>() == 1);
+  CHECK(network->buffers().at("norm.mean").abs().sum().item<float>() > 0);
+}
+
+TEST_CASE("token ids stay integers, and floats become the module's") {
+  torch::jit::Module net("Net");
+  net.register_parameter("w", at::randn({10, 4}, at::kDouble), false);
+  net.define("def forward(self, x):\n  return torch.embedding(self.w, x)\n");
+  CHECK(open(net, at::ones({2, 5}, at::kLong))->feature_size() == 20);
+  const auto doubles = open(two_layers(at::kDouble), at::randn({2, 3}));
+  CHECK((doubles->features(at::randn({2, 3})).scalar_type() == at::kDouble));
+}
+
+TEST_CASE("sequences that were read as images of one channel lose it") {
+  torch::jit::Module net("Net");
+  net.register_parameter("w", at::randn({6, 4}), false);
+  net.define("def forward(self, x):\n  return torch.mean(torch.matmul(x, self.w), [1])\n");
+  const auto network = open(net, at::randn({2, 1, 5, 6}));
+  CHECK(network->input() == Shape{5, 6});
+  CHECK(network->feature_size() == 4);
+  CHECK(network->features(at::randn({3, 1, 5, 6})).sizes() == at::IntArrayRef({3, 4}));
+}
+
+TEST_CASE("modules that can't be networks are refused with their cause") {
+  CHECK(
+      fault("def forward(self, x):\n  return torch.mm(x, self.w)\n") ==
+      "data: its samples of 3 values don't go through net.pt: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x3)");
+  CHECK(fault("def forward(self, x):\n  assert x.size(1) == 8, 'eight, please'\n  return torch.linear(x, self.w)\n") ==
+        "data: its samples of 3 values don't go through net.pt: eight, please");
+  CHECK(contains(fault("def forward(self, x, y):\n  return x + y + self.w\n"),
+                 "net.pt: its forward needs 2 inputs (x, y)"));
+  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w), x\n"),
+                 "net.pt: its forward returns a tuple"));
+  CHECK(contains(fault("def forward(self, x):\n  return {'y': torch.linear(x, self.w)}\n"), "returns a dictionary"));
+  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).sum()\n"), "its output is scalar"));
+  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).argmax(1)\n"), "its output is Long"));
+  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).detach()\n"),
+                 "net.pt: its output has no gradient"));
+  CHECK(contains(fault("def other(self, x):\n  return x\n"), "net.pt: has no forward method"));
+  CHECK(error_of([] {
+          open(two_layers(at::kHalf), at::randn({2, 3}));
+        }) == "net.pt: fc1.weight is Half, expected float32 or float64; save the module after net.float()");
+  CHECK(contains(error_of([] {
+                   open(torch::jit::freeze([] {
+                          auto net = two_layers();
+                          net.eval();
+                          return net;
+                        }()),
+                        at::randn({2, 3}));
+                 }),
+                 "net.pt: its parameters are constants"));
+}
+
+TEST_CASE("damaged modules are errors, not crashes") {
+  const auto bytes = saved(two_layers());
+  const auto x = at::randn({2, 3});
+  for (size_t i = 0; i < 40; i++) {
+    std::string damaged = bytes;
+    damaged[i * bytes.size() / 40 + i] ^= static_cast<char>(1 << i % 8);
+    error_of([&] { ScriptNetwork(damaged, "net.pt", "", x, "data"); });
+  }
+  CHECK(contains(error_of([&] { ScriptNetwork(bytes.substr(0, bytes.size() / 2), "net.pt", "", x, "data"); }),
+                 "net.pt: "));
+  CHECK(error_of([&] { ScriptNetwork("", "net.pt", "", x, "data"); }) ==
+        "net.pt: not a TorchScript module, as torch.jit.script(net).save(\"net.pt\") writes one");
+}
