@@ -7,9 +7,9 @@
 #include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
+#include "mas/export/formats.h"
 #include "mas/importance/importance.h"
 #include "mas/io/atomic_file.h"
-#include "mas/io/formats.h"
 #include "mas/model/model.h"
 
 namespace {
@@ -82,8 +82,8 @@ std::string render_table(const mas::ModelFile& file) {
 
 // The format that the output's name ends with; empty: none.
 std::string format_of(const std::string& output) {
-  for (const auto& [name, writer] : mas::export_formats())
-    if (std::filesystem::path(output).extension() == "." + name) return name;
+  for (const auto& [name, format] : mas::export_formats())
+    if (std::filesystem::path(output).extension() == format.ending) return name;
   return "";
 }
 
@@ -91,8 +91,8 @@ int run(Options& o) {
   const std::string output = o.output.empty() ? "-" : o.output;
   if (o.format.empty()) o.format = format_of(output);
   if (o.format.empty() && !o.what.empty()) throw mas::UsageError("--what", "needs --format");
-  if (o.format == "npz" && output == "-" && isatty(STDOUT_FILENO)) {
-    throw mas::UsageError("standard output", "is a terminal, and npz isn't text; use -o FILE or a pipe");
+  if (!o.format.empty() && !mas::export_formats().at(o.format).text && output == "-" && isatty(STDOUT_FILENO)) {
+    throw mas::UsageError("standard output", "is a terminal, and " + o.format + " isn't text; use -o FILE or a pipe");
   }
   mas::tool::check_other_output(output);
   const mas::Model model(mas::read_model(o.model), o.model);
@@ -101,14 +101,13 @@ int run(Options& o) {
     mas::write_output(output, render_table(model.file));
     return mas::tool::kDone;
   }
-  mas::ExportContent content;
-  content.both = o.what.empty() || o.what == "both";
+  mas::ExportContent content{model, {}, {}, o.what.empty() || o.what == "both"};
   if (o.what != "importance") content.weights = all_weights(model.file);
   if (o.what != "weights") content.importance = mas::total_importance(model.file.importance);
   if (!o.what.empty() && o.what != "weights" && content.importance.empty()) {
     throw mas::Error(o.model, "has no importance to export; compute it with mas-importance");
   }
-  mas::write_output(output, mas::export_formats().at(o.format)(content));
+  mas::write_output(output, mas::export_formats().at(o.format).write(content));
   return mas::tool::kDone;
 }
 

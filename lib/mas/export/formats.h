@@ -1,22 +1,28 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 
+#include "mas/model/model.h"
 #include "mas/tensors.h"
 
 namespace mas {
 
 /// What is exported: tensors under names; importance has the names of the weights that it is about.
 struct ExportContent {
+  const Model& model;
   NamedTensors weights;     ///< empty: not wanted
   NamedTensors importance;  ///< empty: not wanted
   bool both = true;         ///< both kinds are wanted, though the model may have no importance
 };
 
-/// The bytes of a file.
-using ExportFormat = std::string (*)(const ExportContent& content);
+struct ExportFormat {
+  std::string ending;                                      ///< of its files: ".npz"
+  bool text;                                               ///< that a terminal can show
+  std::function<std::string(const ExportContent&)> write;  ///< the bytes of a file
+};
 
-/// name -> writer; a new format is a file in formats/ and a line in this table.
+/// name -> format; a new one is a file here and a line in this table.
 const std::map<std::string, ExportFormat>& export_formats();
 
 /// {"schema": "mas-export/1", "weights": {NAME: {"shape": [...], "values": [flat, row by row]}}, "importance": {...}}

@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "mas/io/formats.h"
+#include "mas/export/formats.h"
 #include "mas/text.h"
 
 namespace mas {

@@ -1,5 +1,5 @@
 #include "mas/io/npz.h"
-#include "mas/io/formats.h"
+#include "mas/export/formats.h"
 
 namespace mas {
 

@@ -1,12 +1,12 @@
-#include "mas/io/formats.h"
+#include "mas/export/formats.h"
 
 namespace mas {
 
 const std::map<std::string, ExportFormat>& export_formats() {
   static const std::map<std::string, ExportFormat> formats{
-      {"csv", export_csv},
-      {"json", export_json},
-      {"npz", export_npz},
+      {"csv", {".csv", true, export_csv}},
+      {"json", {".json", true, export_json}},
+      {"npz", {".npz", false, export_npz}},
   };
   return formats;
 }

@@ -3,7 +3,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "mas/io/formats.h"
+#include "mas/export/formats.h"
 
 namespace mas {
 namespace {
