@@ -15,7 +15,7 @@
 namespace {
 
 struct Options {
-  std::string model, output, format, what;
+  std::string model, output, format, what, task;
   mas::tool::CommonOptions common;
 };
 
@@ -30,11 +30,13 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--what", o.what, "weights, importance or both (both where the model has importance)")
       ->check(CLI::IsMember({"weights", "importance", "both"}))
       ->type_name("WHAT");
+  app.add_option("--task", o.task, "of torchscript: whose outputs [the task learned last]")->type_name("NAME");
   mas::tool::add_common_options(app, o.common, false);
   app.footer(
       "Examples:\n"
       "  mas-export both.h5\n"
-      "  mas-export both.h5 --format npz --what importance -o omega.npz\n");
+      "  mas-export both.h5 --format npz --what importance -o omega.npz\n"
+      "  mas-export both.h5 --task first -o first.pt\n");
 }
 
 // Weights of the trunk, and each head under heads/TASK/.
@@ -87,13 +89,20 @@ std::string format_of(const std::string& output) {
   return "";
 }
 
-int run(Options& o) {
-  const std::string output = o.output.empty() ? "-" : o.output;
-  if (o.format.empty()) o.format = format_of(output);
+void check_usage(const Options& o, const std::string& output) {
   if (o.format.empty() && !o.what.empty()) throw mas::UsageError("--what", "needs --format");
+  const bool network = !o.format.empty() && mas::export_formats().at(o.format).network;
+  if (network && !o.what.empty()) throw mas::UsageError("--what", "doesn't go with " + o.format + ", a whole network");
+  if (!network && !o.task.empty()) throw mas::UsageError("--task", "is for --format torchscript");
   if (!o.format.empty() && !mas::export_formats().at(o.format).text && output == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and " + o.format + " isn't text; use -o FILE or a pipe");
   }
+}
+
+int run(Options& o) {
+  const std::string output = o.output.empty() ? "-" : o.output;
+  if (o.format.empty()) o.format = format_of(output);
+  check_usage(o, output);
   mas::tool::check_other_output(output);
   const mas::Model model(mas::read_model(o.model), o.model);
   mas::check_combinable(model.file.importance, model.shared_parameters(), model.name());
@@ -101,7 +110,7 @@ int run(Options& o) {
     mas::write_output(output, render_table(model.file));
     return mas::tool::kDone;
   }
-  mas::ExportContent content{model, {}, {}, o.what.empty() || o.what == "both"};
+  mas::ExportContent content{model, {}, {}, o.what.empty() || o.what == "both", o.task};
   if (o.what != "importance") content.weights = all_weights(model.file);
   if (o.what != "weights") content.importance = mas::total_importance(model.file.importance);
   if (!o.what.empty() && o.what != "weights" && content.importance.empty()) {

@@ -3,17 +3,32 @@
 
 load helper
 
-# blocks: the README's sh blocks that a test may run, one script. The test command would call itself, and installing is
-# tested into a folder of its own (install.bats).
+# blocks 0|1: the README's sh and python blocks that a test may run, one script; 1: those of the section about PyTorch. The
+# test command would call itself, and installing is tested into a folder of its own (install.bats).
 blocks() {
-  awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$MAS_SOURCE/README.md" |
+  awk -v want="$1" '
+    /^## / { here = /PyTorch/ }
+    /^```/ { if (on == "python" && here == want) print "P"
+             on = on ? "" : substr($0, 4)
+             if (on == "python" && here == want) print "/usr/bin/python3 - <<\"P\""
+             next }
+    (on == "sh" || on == "python") && here == want' "$MAS_SOURCE/README.md" |
     grep -vx 'tests/run.sh' | grep -v '^cmake -B' | sed "s|^data/recipes/|$MAS_SOURCE/&|"
 }
 
 @test "the README's commands run" {
-  blocks >commands.sh
+  blocks 0 >commands.sh
   grep -q quickstart commands.sh
   grep -q mas-importance commands.sh
   bash -euo pipefail commands.sh
   [ -s both.h5 ] && [ -s omega.npz ] && [ -s glyphs.png ]
+}
+
+@test "the README's way from PyTorch and back runs" {
+  /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "needs python3-torch and python3-h5py"
+  blocks 1 >commands.sh
+  grep -q "torch.jit.load" commands.sh
+  bash -euo pipefail commands.sh >report
+  grep -q "^tensor" report
+  grep -q "grad_fn=" report
 }

@@ -79,17 +79,61 @@ P
   run -1 grep -q head <(mas-export b.h5)
   mas-eval b.h5 | grep -q "^after task2 "
   mas-train -q --arch net.pt --scenario domain --data data.h5,split=0.8 --epochs 1 -o a.h5
+  mas-train -q a.h5 --data data.h5,split=0.8,seed=1 --epochs 1 -o b.h5
+  mas-eval a.h5 b.h5 | grep -q "^FWT "  # the untrained network is the module as it came
   fails 1 "mas-train: net.pt: gives 4 outputs, but task task1 has 3 classes; scenario task has heads that fit" \
     mas-train --arch net.pt --scenario domain --data data.h5,classes=0-2 -o x.h5
 }
 
-@test "a module's batch norm learns its statistics, and training goes on bit for bit" {
+@test "a module's batch norm learns its statistics, and equal runs give equal files" {
   mas-train -q --arch net.pt --data data.h5,split=0.8 --epochs 3 -o whole.h5
   mas-train -q --arch net.pt --data data.h5,split=0.8 --epochs 3 -o again.h5
   cmp whole.h5 again.h5
   mas-importance -q net.pt --data unlabelled.h5 -o before.h5
   run -1 h5diff before.h5 whole.h5 /buffers/stem.1.running_mean
   run -1 h5diff before.h5 whole.h5 /buffers/stem.1.num_batches_tracked
+}
+
+@test "a network goes back to PyTorch and computes the same there" {
+  mas-train -q --arch net.pt --data data.h5,split=0.8 --task a --epochs 1 -o a.h5
+  mas-train -q a.h5 --data data.h5,split=0.8,classes=1-3 --task b --epochs 1 -o b.h5
+  silent mas-export b.h5 -o b.pt
+  judge check b.h5 b b.pt
+  mas-export b.h5 --task a --format torchscript | cat >a.pt
+  judge check b.h5 a a.pt
+  mas-export b.h5 --task a -o again.pt
+  cmp a.pt again.pt
+  mas-train -q --arch net.pt --features pool --data data.h5,split=0.8 --epochs 1 -o c.h5
+  mas-export c.h5 -o c.pt
+  judge check c.h5 task1 c.pt
+  mas-importance -q net.pt --data unlabelled.h5 -o d.h5
+  mas-export d.h5 -o d.pt
+  judge check d.h5 none d.pt
+  mas-train -q --arch net.pt --scenario class --data data.h5,split=0.8 --epochs 1 -o e.h5
+  mas-export e.h5 -o e.pt
+  judge check e.h5 task1 e.pt
+  mas-importance -q b.pt --data unlabelled.h5 -o f.h5  # and comes in again
+  fails 1 "mas-export: b.h5: has no task named z" mas-export b.h5 --task z -o x.pt
+  fails 2 "mas-export: --what: doesn't go with torchscript, a whole network" mas-export b.h5 --what weights -o x.pt
+  fails 2 "mas-export: --task: is for --format torchscript" mas-export b.h5 --task a -o x.npz
+}
+
+@test "a network of layers becomes a TorchScript module" {
+  mas-train -q --arch mlp:20,10 --data data.h5,split=0.8 --task a --epochs 1 -o a.h5
+  mas-export a.h5 -o a.pt
+  judge check a.h5 a a.pt
+  echo '{"layers": [{"type": "conv2d", "name": "the stem", "out": 3, "kernel": 3}, {"type": "batch_norm2d"}, {"type": "relu"},
+    {"type": "max_pool2d", "kernel": 2}, {"type": "flatten"}, {"type": "dropout"}]}' >net.json
+  mas-train -q --arch net.json --data data.h5,split=0.8 --scenario class --epochs 1 -o c.h5
+  mas-export c.h5 -o c.pt
+  /usr/bin/python3 - <<'P'
+import torch
+net, x = torch.jit.load("c.pt"), torch.rand(9, 1, 8, 8)
+assert {"the stem.weight", "layers.1.running_mean", "head.bias"} < set(net.state_dict())
+assert torch.equal(net(x), net(x)) and net(x).shape == (9, 4)
+net.train()
+assert not torch.equal(net(x), net(x))
+P
 }
 
 @test "what is no module of one tensor to one is told with what to do in Python" {
@@ -104,6 +148,8 @@ P
   fails 1 "mas-train: double.pt: * is Double, and training is in float32; save the module after net.float()" \
     mas-train --arch double.pt --data data.h5 -o x.h5
   fails 1 "mas-eval: net.pt: a TorchScript module, not a model; *mas-train --arch*" mas-eval net.pt
+  cp net.pt own.pt
+  fails 1 "mas-importance: own.pt: is there and isn't a model file*" mas-importance own.pt --data unlabelled.h5 -o own.pt
   size=$(stat -Lc %s net.pt)
   for at in 100 1000 2000 $((size / 2)) $((size - 10)); do
     head -c "$at" net.pt >cut.pt

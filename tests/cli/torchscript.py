@@ -2,9 +2,10 @@
 
     torchscript.py make DIR         net.pt (scripted), traced.pt, double.pt, tokens.pt and what can't be used; data.h5 (labels 0 to 3),
                                     unlabelled.h5, ids.h5
-    torchscript.py same A.pt B.pt INPUTS.h5       the same outputs within 1e-6
-    torchscript.py outputs NET.pt INPUTS.h5       prints the mean of the outputs
+    torchscript.py check MODEL.h5 TASK NET.pt     NET.pt, loaded by PyTorch, gives within 1e-6 what PyTorch computes with the
+                                                  weights in MODEL.h5: a Net, whole or up to its pooling, or an mlp
 """
+import json
 import sys
 
 try:
@@ -68,18 +69,38 @@ def make(folder):
         f["images"] = rng.integers(0, 9, (40, 5))
 
 
-def outputs(path, data):
-    net = torch.jit.load(path).eval()
-    with h5py.File(data, "r") as f, torch.no_grad():
-        return net(torch.from_numpy(f["images"][:]))
+def features(f, arch, x):
+    weights = {name: torch.from_numpy(np.asarray(value[()])) for group in ("weights", "buffers") if group in f for name, value in f[group].items()}
+    if arch.get("type") != "torchscript":
+        x = x.flatten(1)
+        for i in range(1, 1 + sum(name.startswith("fc") for name in weights) // 2):
+            x = torch.relu(nn.functional.linear(x, weights[f"fc{i}.weight"], weights[f"fc{i}.bias"]))
+        return x
+    net = Net().eval()
+    net.load_state_dict(weights)
+    return net.pool(net.stem(x)).flatten(1) if "features" in arch else net(x)
+
+
+def check(model, task, exported):
+    net = torch.jit.load(exported)
+    assert not net.training and all(p.requires_grad for p in net.parameters())
+    with h5py.File(model, "r") as f, torch.no_grad():
+        arch = json.loads(f.attrs["arch"])
+        x = torch.rand(7, *arch["input"], generator=torch.Generator().manual_seed(1))
+        want, head = features(f, arch, x), f"heads/{task}"
+        if head in f:
+            want = nn.functional.linear(want, *(torch.from_numpy(f[head][name][()]) for name in ("weight", "bias")))
+        got = net(x)
+    error = float((got - want).abs().max() / want.abs().max())
+    print(f"{exported}: outputs {tuple(got.shape)}, error {error:.1e} of the largest")
+    assert got.shape == want.shape and error <= 1e-6
+    net.train()
+    return net, x
 
 
 if sys.argv[1] == "make":
     make(sys.argv[2])
-elif sys.argv[1] == "same":
-    a, b = (outputs(path, sys.argv[4]) for path in sys.argv[2:4])
-    error = float((a - b).abs().max() / b.abs().max())
-    print(f"{tuple(a.shape)}, error {error:.1e} of the largest output")
-    sys.exit(a.shape != b.shape or not error <= 1e-6)
-elif sys.argv[1] == "outputs":
-    print(f"{float(outputs(*sys.argv[2:4]).mean()):.6f}")
+else:
+    net, x = check(*sys.argv[2:5])
+    if any(name.endswith("running_mean") for name, _ in net.named_buffers()):
+        assert not torch.equal(net(x), net.eval()(x)), "train mode computes what eval mode does"

@@ -40,7 +40,7 @@ Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOp
 Row measure_untrained(const Model& last, const OpenOptions& options) {
   const auto& tasks = last.tasks();
   if (tasks.size() < 2 || tasks.front().scenario != Scenario::kDomain) return {};
-  Model fresh(last.file.arch, tasks.front().seed);
+  Model fresh(last.file.arch, tasks.front().seed, last.file.script);
   fresh.add_task(tasks.front());
   Counter silent({}, 0);
   return measure_row(fresh, tasks, options, silent);

@@ -28,6 +28,7 @@ class Network {
   /// Whether the features are the outputs of scenarios domain and class, without a head on them.
   virtual bool has_own_head() const { return false; }
 
+  const std::string& name() const { return name_; }       ///< for messages
   const Shape& input() const { return input_; }           ///< of one sample
   int64_t feature_size() const { return feature_size_; }  ///< features a sample, for the head
   virtual NamedTensors parameters() const = 0;

@@ -39,6 +39,7 @@ class ScriptNetwork : public Network {
 
   nlohmann::json architecture() const;
   const torch::jit::Module& module() const { return *module_; }
+  const std::string& layer() const { return layer_; }  ///< empty: the module's own output
 
  private:
   struct Place;

@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
+#include "mas/error.h"
+#include "mas/export/formats.h"
+#include "mas/model/script_module.h"
+#include "mas/model/script_network.h"
+#include "mas/text.h"
+
+namespace mas {
+namespace {
+
+using torch::jit::Block;
+using torch::jit::Graph;
+using torch::jit::Module;
+using torch::jit::Value;
+
+// `name`: of its class, which is Python's to spell.
+Module new_module(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+  Module module("__torch__." + name);
+  module.register_attribute("training", c10::BoolType::get(), false);
+  return module;
+}
+
+// The module that holds "layers.0.weight": "layers.0", made where it isn't there.
+Module owner_of(Module module, const std::string& path) {
+  std::string name = "Layer";
+  for (const auto& part : cut(path, '.')) {
+    name += "_" + part;
+    if (!module.hasattr(part)) module.register_module(part, new_module(name));
+    module = module.attr(part).toModule();
+  }
+  return module;
+}
+
+void add_tensor(const Module& module, const std::string& full, const at::Tensor& value, bool is_buffer) {
+  const size_t dot = full.rfind('.');
+  const std::string local = full.substr(dot + 1);
+  Module owner = dot == std::string::npos ? module : owner_of(module, full.substr(0, dot));
+  is_buffer ? owner.register_buffer(local, value) : owner.register_parameter(local, value, false);
+}
+
+void add_method(const Module& module, const std::string& name, const std::shared_ptr<Graph>& graph) {
+  auto* function =
+      module._ivalue()->compilation_unit()->create_function(c10::QualifiedName(*module.type()->name(), name), graph);
+  module.type()->addMethod(function);
+}
+
+// What a trace fixed to eval mode follows the module's mode.
+void follow_mode(Block* block, Value* training) {
+  for (auto* node : block->nodes()) {
+    for (Block* inner : node->blocks()) follow_mode(inner, training);
+    const auto* schema = node->maybeSchema();
+    for (size_t i = 0; schema && i < node->inputs().size() && i < schema->arguments().size(); i++) {
+      const auto& name = schema->arguments()[i].name();
+      if (name == "train" || name == "training") node->replaceInput(i, training);
+    }
+  }
+}
+
+// A few samples that any network takes: floats below 1, which are the token id 0.
+at::Tensor samples(const Model& model, int64_t count) {
+  Shape shape = model.network().input();
+  shape.insert(shape.begin(), count);
+  int64_t values = 1;
+  for (const int64_t size : shape) values *= size;
+  return at::linspace(0, 0.99, values).reshape(shape);
+}
+
+at::Tensor outputs(const Model& model, const TaskRecord* task, const at::Tensor& x) {
+  return task ? model.forward(x, *task) : model.features(x);
+}
+
+// A network of layers, by the operations that it runs: layers need to know nothing of TorchScript.
+Module trace(const Model& model, const TaskRecord* task) {
+  const Module net = new_module("Net");
+  for (const auto& [name, value] : model.shared_parameters()) add_tensor(net, name, value, false);
+  for (const auto& [name, value] : model.file.buffers) add_tensor(net, name, value, true);
+  if (task && task->scenario == Scenario::kTask) {
+    for (const auto& [local, value] : model.head_parameters(*task)) add_tensor(net, "head." + local, value, false);
+  }
+  const auto run = [&](torch::jit::Stack inputs) {
+    return torch::jit::Stack{outputs(model, task, inputs.at(0).toTensor())};
+  };
+  Module self = net;
+  const auto state =
+      torch::jit::tracer::trace({samples(model, 2)}, run, [](const auto&) { return ""; }, true, false, &self, {"x"});
+  const auto& graph = state.first->graph;
+  {
+    const torch::jit::WithInsertPoint start(*graph->nodes().begin());
+    follow_mode(graph->block(), graph->insertGetAttr(graph->inputs()[0], "training"));
+  }
+  torch::jit::EliminateDeadCode(graph);
+  add_method(net, "forward", graph);
+  return net;
+}
+
+// A module that came from PyTorch under "network", with the head of a task on its output or on that of its layer.
+Module with_head(const ScriptNetwork& network, const Module& inner, const NamedTensors& head) {
+  Module net = new_module("WithHead");
+  net.register_module("network", inner);
+  for (const auto& [local, value] : head) add_tensor(net, "head." + local, value, false);
+  std::string features = "self.network.forward(x)";
+  if (!network.layer().empty()) {
+    const auto function = forward_to_layer(inner, network.layer(), network.name());
+    const auto graph = function->graph();
+    Value* self = graph->insertInput(0, "self")->setType(net.type());
+    const torch::jit::WithInsertPoint start(*graph->nodes().begin());
+    graph->inputs()[1]->replaceAllUsesWith(graph->insertGetAttr(self, "network"));
+    graph->eraseInput(1);
+    add_method(net, "features", graph);
+    features = "self.features(x)";
+  }
+  // Also for features that are one value a sample, without a dimension of their own.
+  net.define("def forward(self, x):\n  y = torch.flatten(torch.unsqueeze(" + features +
+             ", -1), 1)\n  return torch.linear(y, self.head.weight, self.head.bias)\n");
+  return net;
+}
+
+Module build(const Model& model, const TaskRecord* task) {
+  const auto* network = dynamic_cast<const ScriptNetwork*>(&model.network());
+  if (!network) return trace(model, task);
+  const Module inner = network->module().deepcopy();
+  const auto head = task ? model.head_parameters(*task) : NamedTensors{};
+  return head.empty() ? inner : with_head(*network, inner, head);
+}
+
+// The tensors are the model's own until here.
+void own_parameters(const Module& net) {
+  for (auto module : net.modules()) {
+    std::vector<std::string> names;
+    for (const auto& p : module.named_parameters(/*recurse=*/false)) names.push_back(p.name);
+    for (const auto& name : names) {
+      module.setattr(name, module.attr(name).toTensor().detach().clone().set_requires_grad(true));
+    }
+  }
+}
+
+void check_same(Module& net, const Model& model, const TaskRecord* task) {
+  const torch::jit::GraphOptimizerEnabledGuard plain(false);
+  const auto x = samples(model, 3);
+  const at::Tensor want = outputs(model, task, x);
+  const at::Tensor got = net.get_method("forward")({x}).toTensor().reshape(want.sizes());
+  if ((got - want).abs().max().item<double>() <= 1e-6 * (1 + want.abs().max().item<double>())) return;
+  throw Error(model.name(), "this network can't be written as TorchScript: there it computes something else");
+}
+
+}  // namespace
+
+std::string export_torchscript(const ExportContent& content) {
+  const Model& model = content.model;
+  const at::NoGradGuard no_grad;
+  const TaskRecord* task = nullptr;
+  if (!content.task.empty()) task = &model.task(content.task);
+  if (!task && !model.tasks().empty()) task = &model.tasks().back();
+  Module net = build(model, task);
+  check_same(net, model, task);
+  own_parameters(net);
+  std::ostringstream out;
+  net.save(out);
+  return out.str();
+}
+
+}  // namespace mas
