@@ -7,18 +7,21 @@
 #include "common/progress.h"
 #include "common/tool.h"
 #include "mas/error.h"
+#include "mas/importance/memory.h"
 #include "mas/importance/run.h"
+#include "mas/text.h"
 
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model, batch = "128", memory;
   std::vector<std::string> data, merge;
   bool reset = false, verbose = false;
   mas::ImportanceOptions importance;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
   std::vector<CLI::Option*> of_feeding;  // which mean nothing where no data are fed
+  std::vector<CLI::Option*> of_fisher;   // or with other methods
 };
 
 void add_options(CLI::App& app, Options& o) {
@@ -29,12 +32,20 @@ void add_options(CLI::App& app, Options& o) {
       ->type_name("SPEC")
       ->take_all()
       ->expected(1);
-  auto* method = app.add_option("--method", i.method, "mas, or local (Hebb's rule, layer by layer)")
-                     ->type_name("NAME")
-                     ->capture_default_str();
+  auto* method =
+      app.add_option("--method", i.method, "mas, local (Hebb's rule, layer by layer) or ewc (Fisher information)")
+          ->type_name("NAME")
+          ->capture_default_str();
   auto* estimator = app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
                         ->type_name("NAME")
                         ->capture_default_str();
+  auto* fisher = app.add_option("--fisher", i.fisher, "of ewc: exact, sampled, or empirical (reads labels)")
+                     ->type_name("NAME")
+                     ->capture_default_str();
+  auto* seed = app.add_option("--seed", i.seed, "of the classes that --fisher sampled draws")
+                   ->check(mas::tool::whole(0, UINT64_MAX))
+                   ->capture_default_str()
+                   ->type_name("N");
   app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised [the model's rule, or sum]")
       ->type_name("NAME")
       ->capture_default_str();
@@ -46,15 +57,17 @@ void add_options(CLI::App& app, Options& o) {
   auto* limit = app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
   auto* shard = app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")
                     ->type_name("I/N");
-  app.add_option("--batch", i.batch_size, "samples a pass; the result doesn't depend on it")
-      ->check(count)
+  app.add_option("--batch", o.batch, "samples a pass, or auto: what the memory holds; no matter to the result")
       ->capture_default_str()
       ->type_name("N");
+  app.add_option("--memory", o.memory, "what may be used, e.g. 4G [no bound; a quarter of what is free for auto]")
+      ->type_name("SIZE");
   app.add_option("--merge", o.merge, "add the importance of these files; no data are fed unless given")
       ->type_name("FILE...");
   app.add_flag("--reset", o.reset, "forget what was fed for the running task");
   app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
-  o.of_feeding = {method, estimator, outputs, limit, shard};
+  o.of_feeding = {method, estimator, fisher, seed, outputs, limit, shard};
+  o.of_fisher = {fisher, seed};
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
@@ -84,6 +97,14 @@ int importance(Options& o) {
     if (o.merge.empty() || !o.data.empty() || option->count() == 0) continue;
     throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
   }
+  for (const auto* option : o.of_fisher)
+    if (option->count() > 0 && o.importance.method != "ewc")
+      throw mas::UsageError(option->get_name(), "is for --method ewc");
+  if (o.batch == "auto")
+    o.importance.batch_size = 0;
+  else if (!mas::parse_number(o.batch, o.importance.batch_size) || o.importance.batch_size < 1)
+    throw mas::UsageError("--batch", "must be a whole number from 1, or auto, got " + o.batch);
+  if (!o.memory.empty()) o.importance.memory = mas::parse_bytes(o.memory, "--memory");
   std::set<std::string> named{o.model};
   for (const auto& file : o.merge) {
     if (!named.insert(file).second) throw mas::UsageError("--merge", file + " is given twice, and would count twice");

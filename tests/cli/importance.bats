@@ -88,7 +88,7 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
 }
 
 @test "input that can't be used is refused before any work" {
-  fails 2 "mas-importance: --method: must be mas or local, got max" mas-importance "$(models)/first.h5" --method max -o x.h5
+  fails 2 "mas-importance: --method: must be mas, local or ewc, got max" mas-importance "$(models)/first.h5" --method max -o x.h5
   fails 2 "mas-importance: --estimator: must be per-sample or batch:N, got batch:0" mas-importance "$(models)/first.h5" --estimator batch:0 -o x.h5
   fails 2 "mas-importance: --method: has no meaning with --merge, which feeds no data; add --data" \
     mas-importance "$(models)/first.h5" --merge "$(models)/important.h5" --method local -o x.h5
@@ -99,4 +99,33 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   fails 1 "mas-importance: glyphs,size=9x9,samples=400: samples of 1 x 9 x 9 values, but $(models)/first.h5 takes 1 x 28 x 28" \
     mas-importance "$(models)/first.h5" --data "$small,size=9x9" -o x.h5
   [ ! -e x.h5 ]
+}
+
+@test "the Fisher information is fed by --method ewc, and only the empirical one reads labels" {
+  first=$(models)/first.h5
+  for fisher in exact sampled empirical; do
+    silent mas-importance -q "$first" --method ewc --fisher "$fisher" --limit 50 -o "$fisher.h5"
+    mas-export "$fisher.h5" | grep "method ewc, estimator fisher-$fisher" >/dev/null
+  done
+  silent mas-importance -q "$first" --method ewc --batch 7 --limit 50 -o seven.h5
+  same exact.h5 seven.h5
+  mas-importance -q "$first" --method ewc --fisher sampled --seed 1 --limit 50 -o other.h5
+  run ! cmp -s sampled.h5 other.h5
+  fails 1 "mas-importance: *no labels, which --fisher empirical needs*" \
+    mas-importance "$first" --data "$small,labels=none" --method ewc --fisher empirical -o out.h5
+  silent mas-importance -q "$first" --data "$small,labels=none" --method ewc -o unlabelled.h5
+  fails 1 "mas-importance: exact.h5: holds samples of method ewc, estimator fisher-exact*" mas-importance exact.h5 -o out.h5
+  fails 2 "mas-importance: --fisher: is for --method ewc" mas-importance "$first" --fisher exact -o out.h5
+  fails 2 "mas-importance: --fisher: must be exact, sampled or empirical, got all" \
+    mas-importance "$first" --method ewc --fisher all -o out.h5
+}
+
+@test "a batch can be left to the memory" {
+  first=$(models)/first.h5
+  silent mas-importance -q "$first" --batch auto -o auto.h5
+  silent mas-importance -q "$first" --batch auto --memory 2M -o tight.h5
+  [ "$(mas-export auto.h5 --format csv --what importance | wc -l)" -gt 1000 ]
+  fails 2 "mas-importance: --memory: * too few*" mas-importance "$first" --memory 1K -o out.h5
+  fails 2 "mas-importance: --memory: must be a size*" mas-importance "$first" --memory lots -o out.h5
+  fails 2 "mas-importance: --batch: must be a whole number from 1, or auto, got 0" mas-importance "$first" --batch 0 -o out.h5
 }

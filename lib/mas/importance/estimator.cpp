@@ -35,6 +35,7 @@ class Estimator::Impl {
  public:
   Impl(Forward forward, NamedTensors parameters, const EstimatorOptions& options);
   void add(const at::Tensor& x, const at::Tensor& targets);
+  int64_t part_size(const at::Tensor& x);
   NamedTensors sum();
   int64_t count() const { return average_ ? average_->count() : count_; }
   std::vector<Path> paths() const;
@@ -50,7 +51,6 @@ class Estimator::Impl {
   };
 
   Samples samples_of(const at::Tensor& x, const at::Tensor& targets) const;
-  int64_t part_size(const at::Tensor& x);
   void add_part(const Samples& part);
   void add_fast(const Samples& part);
   std::unique_ptr<Pass> pass(const Samples& samples, const std::vector<bool>& active) const;
@@ -80,7 +80,8 @@ class Estimator::Impl {
   std::vector<std::string> rules_, reasons_;
   std::vector<bool> disagrees_;  // kLocal: takes one-sample passes
   std::map<std::pair<int, std::string>, Trust> trust_;
-  int64_t count_ = 0, unflushed_ = 0, widest_ = 0;
+  int64_t count_ = 0, unflushed_ = 0;
+  Extent extent_;  // of one sample
   std::unique_ptr<BatchAverage> average_;
 };
 
@@ -148,14 +149,18 @@ Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& targe
 }
 
 int64_t Estimator::Impl::part_size(const at::Tensor& x) {
-  if (!widest_) {
+  if (!extent_.widest) {
     at::AutoGradMode on(true);
-    widest_ = std::max<int64_t>(1, widest(forward_(x.narrow(0, 0, 1))));
+    extent_ = extent(forward_(x.narrow(0, 0, 1)));
+    extent_.widest = std::max<int64_t>(1, extent_.widest);
   }
   int64_t weights = 0;
   for (const auto& p : parameters_) weights += p.numel() * p.element_size();
   const int64_t bytes = std::clamp(weights / kWeightsAPartByte, kPartBytes, kPartBytesMost);
-  return std::clamp<int64_t>(bytes / (widest_ * x.element_size()), 1, kFlushSamples);
+  int64_t most = bytes / (extent_.widest * x.element_size());
+  // What the forward pass keeps, and about as much of gradients.
+  if (options_.memory > 0) most = std::min(most, options_.memory / (2 * extent_.total * x.element_size() + 1));
+  return std::clamp<int64_t>(most, 1, kFlushSamples);
 }
 
 void Estimator::Impl::add_part(const Samples& part) {
@@ -350,6 +355,7 @@ Estimator::Estimator(Forward forward, NamedTensors parameters, const EstimatorOp
 Estimator::~Estimator() = default;
 Estimator::Estimator(Estimator&&) noexcept = default;
 void Estimator::add(const at::Tensor& x, const at::Tensor& targets) { impl_->add(x, targets); }
+int64_t Estimator::part_size(const at::Tensor& x) { return impl_->part_size(x); }
 NamedTensors Estimator::sum() { return impl_->sum(); }
 int64_t Estimator::count() const { return impl_->count(); }
 std::vector<Path> Estimator::paths() const { return impl_->paths(); }

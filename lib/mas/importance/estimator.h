@@ -27,6 +27,7 @@ struct EstimatorOptions {
   int64_t batch_average = 0;       ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
   int64_t check_samples = 3;       ///< samples of each run that the fast path is compared on
   double check_tolerance = 1e-3;   ///< of the largest value of a tensor, and of the sum of its values
+  int64_t memory = 0;              ///< bytes that a pass may take beside the model and the sums; 0: no bound
   bool loop = false;               ///< the one-sample loop for every parameter: the reference, slow
 };
 
@@ -55,6 +56,9 @@ class Estimator {
   /// Error when F's output has another number of rows, or isn't finite: naming the sample then, counted from 1 over all
   /// that were fed.
   void add(const at::Tensor& x, const at::Tensor& targets = {});
+  /// How many samples of x's shape are taken at a time: those that stay in the cache, and in the memory allowed. More
+  /// of them in one add() are no faster.
+  int64_t part_size(const at::Tensor& x);
   /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it). Throws Error naming the
   /// parameter when one isn't finite.
   NamedTensors sum();

@@ -142,8 +142,8 @@ std::vector<int64_t> output_shape(const Node& node, int output) {
   return node.input_metadata(output).zeros_like().sizes().vec();
 }
 
-int64_t widest(const at::Tensor& y) {
-  int64_t most = y.numel();
+Extent extent(const at::Tensor& y) {
+  Extent found{y.numel(), 0};
   std::vector<Node*> stack{y.grad_fn().get()};
   std::set<Node*> seen{nullptr};
   while (!stack.empty()) {
@@ -151,13 +151,14 @@ int64_t widest(const at::Tensor& y) {
     stack.pop_back();
     if (!seen.insert(node).second || dynamic_cast<torch::autograd::AccumulateGrad*>(node)) continue;
     if (!moves(*node) && node->num_inputs()) {
-      int64_t elements = 1;
-      for (int64_t size : output_shape(*node, 0)) elements *= size;
-      most = std::max(most, elements);
+      const int64_t elements = c10::multiply_integers(output_shape(*node, 0));
+      found.widest = std::max(found.widest, elements);
+      found.total += elements;
     }
     for (const auto& edge : node->next_edges()) stack.push_back(edge.function.get());
   }
-  return most;
+  found.total = std::max(found.total, found.widest);
+  return found;
 }
 
 }  // namespace mas

@@ -57,7 +57,13 @@ Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function
 /// tell it otherwise.
 std::vector<int64_t> output_shape(const torch::autograd::Node& node, int output);
 
-/// Elements of the largest tensor computed on the way to y; slow, as output_shape() is.
-int64_t widest(const at::Tensor& y);
+/// Elements of the tensors computed on the way to an output; those that only rearrange others aren't counted.
+struct Extent {
+  int64_t widest = 0;  ///< of the largest
+  int64_t total = 0;   ///< of all
+};
+
+/// Slow, as output_shape() is.
+Extent extent(const at::Tensor& y);
 
 }  // namespace mas

@@ -10,6 +10,7 @@
 #include "mas/error.h"
 #include "mas/fingerprint.h"
 #include "mas/importance/importance.h"
+#include "mas/importance/memory.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
 #include "mas/io/pytorch_file.h"
@@ -19,6 +20,8 @@
 
 namespace mas {
 namespace {
+
+constexpr int64_t kFreeShare = 4;  // of the memory that is free, a quarter may be used unless a number is given
 
 struct Shard {
   int64_t index = 0, count = 1;  // index from 0
@@ -38,10 +41,14 @@ Shard parse_shard(const std::string& text) {
 
 EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   EstimatorOptions parsed;
+  parsed.fisher = parse_fisher(options.fisher);
+  parsed.seed = options.seed;
   if (options.method == "local") {
     parsed.method = Method::kLocal;
+  } else if (options.method == "ewc") {
+    parsed.method = Method::kFisher;
   } else if (options.method != "mas") {
-    throw UsageError("--method", fmt::format("must be mas or local, got {}", options.method));
+    throw UsageError("--method", fmt::format("must be mas, local or ewc, got {}", options.method));
   }
   if (options.estimator == "per-sample") return parsed;
   const auto parts = cut(options.estimator, ':');
@@ -49,8 +56,16 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
       parsed.batch_average < 1) {
     throw UsageError("--estimator", fmt::format("must be per-sample or batch:N, got {}", options.estimator));
   }
-  if (parsed.method == Method::kLocal) throw UsageError("--estimator", "batch:N is for --method mas");
+  if (parsed.method != Method::kMas) throw UsageError("--estimator", "batch:N is for --method mas");
   return parsed;
+}
+
+bool reads_labels(const ImportanceOptions& options) { return options.method == "ewc" && options.fisher == "empirical"; }
+
+// What samples are fed as: those of other kinds are another importance.
+FeedKind kind_of(const Model& model, const ImportanceOptions& options) {
+  const std::string estimator = options.method == "ewc" ? "fisher-" + options.fisher : options.estimator;
+  return {static_cast<int64_t>(model.tasks().size()), options.method, estimator, options.outputs};
 }
 
 // Ω is about outputs: of the running task's head, or of all heads side by side; without tasks, of the network itself.
@@ -72,14 +87,26 @@ struct GradientsOn {
 };
 
 struct Source {
+  std::string spec;
   std::unique_ptr<Dataset> data;
   std::vector<int64_t> rows;
 };
 
-OpenOptions without_labels(const ImportanceOptions& options) {
+OpenOptions open_options(const ImportanceOptions& options) {
   OpenOptions open = options.open;
-  open.want_labels = false;
+  open.want_labels = reads_labels(options);
   return open;
+}
+
+// Labels as indices of outputs. Without tasks, a label is the number of an output.
+at::Tensor targets_of(const Model& model, const at::Tensor& labels, const std::string& data) {
+  if (!model.tasks().empty()) return model.targets(labels, model.tasks().back(), data);
+  const int64_t outputs = model.network().feature_size();
+  if (labels.numel() && labels.max().item<int64_t>() >= outputs) {
+    throw Error(data,
+                fmt::format("label {} has no output: {} has {}", labels.max().item<int64_t>(), model.name(), outputs));
+  }
+  return labels;
 }
 
 std::vector<Source> open_sources(const Model& model, const ImportanceOptions& options) {
@@ -88,14 +115,17 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
     if (model.tasks().empty()) throw UsageError("--data", "is required: " + model.name() + " has learned no task");
     specs.push_back(model.tasks().back().data);
   }
-  const OpenOptions open = without_labels(options);
+  const OpenOptions open = open_options(options);
   const Shard shard = parse_shard(options.shard);
   int64_t left = options.limit > 0 ? options.limit : INT64_MAX;
   std::vector<Source> sources;
   for (const auto& spec : specs) {
     const auto parsed = DataSpec::parse(spec);
-    Source source{open_dataset(parsed, open), {}};
-    check_input(model, *source.data, parsed.str());
+    Source source{parsed.str(), open_dataset(parsed, open), {}};
+    check_input(model, *source.data, source.spec);
+    if (reads_labels(options) && !source.data->has_labels()) {
+      throw Error(source.spec, "has no labels, which --fisher empirical needs; exact and sampled don't");
+    }
     const int64_t size = std::min(left, source.data->size());
     for (int64_t row = shard.index; row < size; row += shard.count) source.rows.push_back(row);
     left -= size;
@@ -176,15 +206,18 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
     throw UsageError("--data", "is required: " + name + " is a TorchScript module, which brings no data of its own");
   }
   const auto spec = DataSpec::parse(options.data.front());
-  return make_script_model(bytes, name, "", *open_dataset(spec, without_labels(options)), spec.str());
+  return make_script_model(bytes, name, "", *open_dataset(spec, open_options(options)), spec.str());
 }
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);
-  const EstimatorOptions estimator_options = parse_estimator(options);
+  EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters();
   check_combinable(model.file.importance, parameters, model.name());
+  const int64_t share = options.batch_size == 0 ? free_memory() / kFreeShare : 0;
+  if (const int64_t memory = options.memory > 0 ? options.memory : share; memory > 0)
+    estimator_options.memory = memory_of_passes(memory, parameters);
   auto sources = open_sources(model, options);
   int64_t total = 0, fed = 0;
   for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());
@@ -192,8 +225,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   auto notes =
       options.data.empty() ? notes_on_own_data(model, *sources[0].data, options.open) : std::vector<std::string>{};
   auto& record = model.file.importance;
-  begin_feed(record, {static_cast<int64_t>(model.tasks().size()), options.method, options.estimator, options.outputs},
-             options.combine, model.name());
+  begin_feed(record, kind_of(model, options), options.combine, model.name());
 
   const auto begin = std::chrono::steady_clock::now();
   model.train(false);
@@ -201,11 +233,12 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   Estimator estimator(make_forward(model, options.outputs), parameters, estimator_options);
   LoaderOptions order;
   order.batch_size = options.batch_size;
-  order.labels = false;
+  if (order.batch_size == 0) order.batch_size = estimator.part_size(sources[0].data->images({sources[0].rows.at(0)}));
+  order.labels = reads_labels(options);
   for (auto& source : sources) {
     Loader loader(*source.data, source.rows, order);
     for (Batch batch; loader.next(batch);) {
-      estimator.add(batch.images);
+      estimator.add(batch.images, order.labels ? targets_of(model, batch.labels, source.spec) : at::Tensor());
       fed += batch.images.size(0);
       if (options.progress) options.progress(fed, total);
     }

@@ -11,14 +11,17 @@ namespace mas {
 
 struct ImportanceOptions {
   std::vector<std::string> data;         ///< specs; empty: the running task's own
-  std::string method = "mas";            ///< mas, local
+  std::string method = "mas";            ///< mas, local, ewc
   std::string estimator = "per-sample";  ///< per-sample, batch:N
+  std::string fisher = "exact";          ///< of ewc: exact, sampled, empirical
+  uint64_t seed = 0;                     ///< of the classes that sampled draws
   std::string combine;                   ///< see importance.h; empty: the model's own rule, or sum
   std::string outputs = "head";          ///< head: of the running task; all: of every head, side by side
   int64_t limit = 0;                     ///< samples; 0: all
   std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all
-  int64_t batch_size = 128;              ///< samples a pass
-  OpenOptions open;                      ///< where data are looked up
+  int64_t batch_size = 128;              ///< samples a pass; 0: as many as `memory` and the cache hold
+  int64_t memory = 0;  ///< bytes that may be used; 0: no bound, or for batch_size 0 a quarter of what is free
+  OpenOptions open;    ///< where data are looked up
   std::function<void(int64_t done, int64_t total)> progress;  ///< samples
 };
 

@@ -117,7 +117,9 @@ TEST_CASE("equal computations have equal signatures, others don't") {
   CHECK(walk(x, {}, {}, {}).uses.empty());
 }
 
-TEST_CASE("the widest tensor of a network is found") {
+TEST_CASE("the widest tensor of a network is found, and how many elements it computes") {
   auto w = torch::randn({4, 50}, at::requires_grad()), v = torch::randn({50, 3}, at::requires_grad());
-  CHECK(widest(torch::randn({2, 4}).mm(w).relu().mm(v)) == 100);
+  const auto found = extent(torch::randn({2, 4}).mm(w).relu().view({100}).view({2, 50}).mm(v));
+  CHECK(found.widest == 100);
+  CHECK(found.total == 206);
 }

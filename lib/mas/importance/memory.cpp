@@ -1,0 +1,43 @@
+#include "mas/importance/memory.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "mas/error.h"
+#include "mas/text.h"
+
+namespace mas {
+
+int64_t parse_bytes(const std::string& text, const std::string& option) {
+  const std::string units = "KMGT";
+  const size_t unit = text.empty() ? std::string::npos : units.find(text.back());
+  const std::string digits = text.substr(0, text.size() - (unit != std::string::npos));
+  int64_t bytes = 0;
+  bool sound = parse_number(digits, bytes) && bytes > 0;
+  for (size_t i = 0; unit != std::string::npos && i <= unit; i++)
+    sound = sound && !__builtin_mul_overflow(bytes, 1024, &bytes);
+  if (!sound) throw UsageError(option, fmt::format("must be a size such as 4G or 500M, got {}", text));
+  return bytes;
+}
+
+int64_t free_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string name, unit; file >> name;) {
+    int64_t kilobytes = 0;
+    if (name == "MemAvailable:") return file >> kilobytes ? kilobytes * 1024 : 0;
+    std::getline(file, unit);
+  }
+  return 0;
+}
+
+int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters) {
+  constexpr int64_t kBytesAParameter = 2 * 8 + 3 * 4;  // sums and their result; panels, their copy, the weight
+  int64_t fixed = 0;
+  for (const auto& [name, value] : parameters) fixed += value.numel() * kBytesAParameter;
+  if (memory > fixed) return memory - fixed;
+  throw UsageError("--memory",
+                   fmt::format("{} bytes are too few: the parameters' importance alone takes {}", memory, fixed));
+}
+
+}  // namespace mas

@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "mas/tensors.h"
+
+namespace mas {
+
+/// "4G", "500M", "1048576": bytes, K, M, G and T being powers of 1024. Throws UsageError naming `option`.
+int64_t parse_bytes(const std::string& text, const std::string& option);
+
+/// What the system says could be had without swapping; 0 where it doesn't say.
+int64_t free_memory();
+
+/// Of `memory` bytes, those that passes may take beside what importance needs for the parameters whatever the batch:
+/// sums in double, panels in float and their copy when they are added up. Throws UsageError where nothing is left.
+int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters);
+
+}  // namespace mas
