@@ -35,6 +35,7 @@ std::string shape_text(at::IntArrayRef sizes) {
 std::string type_text(at::ScalarType type) {
   const auto bits = 8 * c10::elementSize(type);
   if (type == at::kBool) return "bool";
+  if (type == at::kBFloat16) return "bfloat16";
   if (at::isComplexType(type)) return fmt::format("complex{}", bits);
   return fmt::format("{}{}", at::isFloatingType(type) ? "float" : type == at::kByte ? "uint" : "int", bits);
 }
@@ -65,6 +66,13 @@ std::string harmless(std::string text) {
     if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text.replace(i, 2, "?");
   }
   return text;
+}
+
+std::string printable(const std::string& text, size_t most) {
+  std::string result = text.substr(0, most);
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
+  return result;
 }
 
 std::string system_error_text(int code) {

@@ -21,6 +21,9 @@ bool is_utf8(const std::string& text);
 /// The text with '?' for each control character but tab and end of line: texts of files must not steer a terminal.
 std::string harmless(std::string text);
 
+/// Text from a file, fit for a message of one line: cut to `most` bytes, with ? for control characters.
+std::string printable(const std::string& text, size_t most = 64);
+
 /// What an errno means, to follow a colon: "no such file or directory".
 std::string system_error_text(int code);
 

@@ -4,13 +4,14 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <string_view>
 
 #include "mas/error.h"
+#include "mas/io/bytes.h"
+#include "mas/io/likely_content.h"
 #include "mas/io/pytorch_file.h"
 
 namespace mas {
@@ -20,16 +21,8 @@ constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
 constexpr std::string_view kBlockStart = "mas-model xxh3-128 ";
 constexpr size_t kHexDigits = 32;
 
-bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
 bool signature_at(std::string_view bytes, size_t offset) {
   return offset <= bytes.size() && starts_with(bytes.substr(offset), kSignature);
-}
-
-uint64_t little_endian(std::string_view bytes, size_t offset) {
-  uint64_t value = 0;
-  for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
-  return value;
 }
 
 void refuse_cut(const std::string& bytes, size_t superblock, const std::string& name) {
@@ -39,40 +32,6 @@ void refuse_cut(const std::string& bytes, size_t superblock, const std::string& 
   if (wanted > bytes.size() && wanted < size_t{1} << 60) {
     throw Error(name, "cut short: " + std::to_string(bytes.size()) + " of " + std::to_string(wanted) + " bytes");
   }
-}
-
-std::string lower_start(std::string_view bytes) {
-  size_t begin = 0;
-  while (begin < bytes.size() && std::isspace(static_cast<unsigned char>(bytes[begin]))) ++begin;
-  std::string text(bytes.substr(begin, 64));
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-[[noreturn]] void name_mistake(std::string_view bytes, const std::string& name) {
-  const std::string text = lower_start(bytes);
-  if (starts_with(bytes, "version https://git-lfs")) {
-    throw Error(name, "a Git LFS pointer, not the file itself; fetch it with git lfs pull");
-  }
-  if (starts_with(text, "<!doctype html") || starts_with(text, "<html")) {
-    throw Error(name, "an HTML page, not an HDF5 file; was the download refused?");
-  }
-  if (is_torchscript(bytes) || begins_torchscript(bytes)) {
-    throw Error(name,
-                "a TorchScript module, not a model; make one of it with mas-train --arch, or mas-importance --data");
-  }
-  if (const std::string other = explain_pytorch_file(bytes); !other.empty()) throw Error(name, other);
-  if (starts_with(bytes, "\x1f\x8b")) throw Error(name, "compressed with gzip; unpack it with gunzip first");
-  if (bytes.size() > 9 && bytes[8] == '{' && little_endian(bytes, 0) <= bytes.size()) {
-    throw Error(name, "a safetensors file, not an HDF5 file");
-  }
-  const std::string_view head = std::string_view(bytes).substr(0, 512);
-  const bool printable =
-      std::all_of(head.begin(), head.end(), [](unsigned char c) { return c >= 32 || std::isspace(c); });
-  if (printable && !head.empty()) {
-    throw Error(name, "text, not an HDF5 file; did the command before it write its model elsewhere, with -o?");
-  }
-  throw Error(name, "not an HDF5 file");
 }
 
 }  // namespace
@@ -86,7 +45,7 @@ size_t recorded_end(const std::string& bytes, size_t superblock) {
   if (version > 3 || block[old ? 13 : 9] != 8) return 0;
   const size_t base_at = old ? 24 + 4 * version : 12, end_at = old ? 40 + 4 * version : 28;
   if (block.size() < end_at + 8) return 0;
-  const uint64_t base = little_endian(block, base_at), end = little_endian(block, end_at);
+  const uint64_t base = little_endian(block, base_at, 8), end = little_endian(block, end_at, 8);
   return superblock + end - std::min(base, end);  // what adds or removes a user block leaves the addresses as they are
 }
 
@@ -150,7 +109,14 @@ Integrity check_integrity(const std::string& bytes, const std::string& name) {
       throw Error(name, "a user block of " + std::to_string(offset) + " bytes, not a mas model's (h5unjam removes it)");
     }
   }
-  name_mistake(view, name);
+  if (is_torchscript(view) || begins_torchscript(view)) {
+    throw Error(name,
+                "a TorchScript module, not a model; make one of it with mas-train --arch, or mas-importance --data");
+  }
+  if (const std::string other = explain_pytorch_file(view); !other.empty()) throw Error(name, other);
+  const bool text = likely_content(view).what == "text";
+  throw Error(name, mistake(view, "an HDF5 file") +
+                        (text ? "; did the command before it write its model elsewhere, with -o?" : ""));
 }
 
 }  // namespace mas

@@ -12,6 +12,7 @@
 #include "mas/io/rehearsal.h"
 #include "mas/io/unknown_content.h"
 #include "mas/json.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -104,14 +105,6 @@ class Reader {
     read_version(attribute_text(root, "format_version", "/"));
     model_.arch = attribute_text(root, "arch", "/");
     model_.unknown->keep_attributes(root, "/", {"arch", "format", "format_version"}, size_, name_);
-  }
-
-  static std::string printable(const std::string& text) {
-    std::string result = text.substr(0, 64);
-    for (char& c : result) {
-      if (static_cast<unsigned char>(c) < 32) c = '?';
-    }
-    return result;
   }
 
   void read_version(const std::string& version) {

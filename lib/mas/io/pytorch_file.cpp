@@ -1,12 +1,13 @@
 #include "mas/io/pytorch_file.h"
 
+#include "mas/io/bytes.h"
+
 namespace mas {
 namespace {
 
 constexpr std::string_view kZip = "PK\x03\x04";
 constexpr std::string_view kScript = "torch.jit.script(net).save(\"net.pt\")";
 
-bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 bool is_pickle(std::string_view bytes) {

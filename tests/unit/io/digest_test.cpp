@@ -57,7 +57,8 @@ TEST_CASE("likely mistakes are named") {
   CHECK(contains(fault("PK\x03\x04 archive/data.pkl\x80\x02}q"), "x: a PyTorch file"));
   CHECK(contains(fault("PK\x03\x04"), "x: a zip archive"));
   CHECK(contains(fault("\n <!DOCTYPE html><html>"), "x: an HTML page"));
-  CHECK(contains(fault("version https://git-lfs.github.com/spec/v1\n"), "x: a Git LFS pointer, not the file itself"));
+  CHECK(contains(fault("version https://git-lfs.github.com/spec/v1\n"),
+                 "x: a Git LFS pointer, not an HDF5 file; fetch the file"));
   CHECK(contains(fault("\x1f\x8b\x08"), "x: compressed with gzip"));
   CHECK(contains(fault(std::string("\x02\0\0\0\0\0\0\0{}\0\0", 12)), "x: a safetensors file"));
   CHECK(fault("hello") == "x: text, not an HDF5 file; did the command before it write its model elsewhere, with -o?");
