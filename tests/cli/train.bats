@@ -78,8 +78,8 @@ setup_file() { load helper; make_models; }
 J
   silent mas-train -q --arch net.json --data "$small" --epochs 1 -o m.h5
   mas-export m.h5 | grep -q "stem.weight *4x1x3x3"
-  echo '{"layers": [{"type": "relu"}, {"type": "conv3d"}]}' >bad.json
-  fails 1 'mas-train: bad.json: layer 2: unknown type "conv3d" (known: *' mas-train --arch bad.json --data "$small" -o n.h5
+  echo '{"layers": [{"type": "relu"}, {"type": "lstm"}]}' >bad.json
+  fails 1 'mas-train: bad.json: layer 2: unknown type "lstm" (known: *' mas-train --arch bad.json --data "$small" -o n.h5
   echo '{"layers": [' >bad.json
   fails 1 "mas-train: bad.json: not valid JSON: line 2, column 1: *" mas-train --arch bad.json --data "$small" -o n.h5
 }

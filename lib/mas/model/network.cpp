@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include "mas/error.h"
@@ -16,15 +15,6 @@
 namespace mas {
 namespace {
 
-// A model of more parameters or features is a slip of the pen: 2^40 floats are four terabytes. Below it, products of
-// sizes fit into 64 bits.
-constexpr double kMostValues = 1099511627776.0;
-
-double values_of(const Shape& shape) {
-  return std::accumulate(shape.begin(), shape.end(), 1.0,
-                         [](double product, int64_t size) { return product * static_cast<double>(size); });
-}
-
 Shape read_input(const nlohmann::json& arch, const std::string& name) {
   Shape input;
   const auto it = arch.find("input");
@@ -35,7 +25,7 @@ Shape read_input(const nlohmann::json& arch, const std::string& name) {
     }
     input.push_back(size.get<int64_t>());
   }
-  if (values_of(input) > kMostValues) throw Error(name, "architecture with more than 2^40 input values");
+  if (value_count(input) > kMostValues) throw Error(name, "architecture with more than 2^40 input values");
   return input;
 }
 
@@ -45,6 +35,27 @@ at::Tensor empty_tensor(const Shape& shape, const std::string& subject) {
   } catch (const c10::Error&) {  // the only thing that can fail
     throw Error(subject, fmt::format("not enough memory for {} weights", shape_text(shape)));
   }
+}
+
+// The model's own head, and what the published file calls it.
+std::set<std::string> reserved_names(const nlohmann::json& arch, const std::string& name) {
+  const auto head = arch.find("head");
+  if (head == arch.end()) return {"head"};
+  if (!head->is_string()) throw Error(name, fmt::format("\"head\" must be a string, got {}", head->dump()));
+  return {"head", head->get<std::string>()};
+}
+
+void check_layers(const std::vector<Layer>& layers, std::set<std::string> taken, const std::string& name) {
+  double parameters = 0;
+  for_each_layer(layers, [&](const Layer& layer) {
+    if (layer.slots.empty()) return;
+    if (!may_be_name(layer.name) || !taken.insert(layer.name).second) {
+      throw Error(name,
+                  fmt::format("the layer name \"{}\" is taken, reserved or can't name a tensor", harmless(layer.name)));
+    }
+    for (const auto& [local, slot] : layer.slots) parameters += value_count(slot.shape);
+    if (parameters > kMostValues) throw Error(name, "the network has more than 2^40 parameters");
+  });
 }
 
 }  // namespace
@@ -57,50 +68,22 @@ Network::Network(const nlohmann::json& arch, const std::string& name) : name_(na
 LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& name) : Network(arch, name) {
   const auto layers = arch.find("layers");
   if (layers == arch.end() || !layers->is_array()) throw Error(name, "architecture without layers");
-  Shape shape = input_;
-  std::set<std::string> names;
-  double parameters = 0;
-  for (size_t i = 0; i < layers->size(); i++) {
-    const auto& object = (*layers)[i];
-    const std::string where = fmt::format("{}: layer {}", name, i + 1);
-    if (!object.is_object() || !object.contains("type") || !object["type"].is_string()) {
-      throw Error(where, "needs an object with a \"type\"");
-    }
-    const auto type = object["type"].get<std::string>();
-    const auto builder = layer_builders().find(type);
-    if (builder == layer_builders().end()) {
-      std::vector<std::string> known;
-      for (const auto& entry : layer_builders()) known.push_back(entry.first);
-      throw Error(where, fmt::format("unknown type \"{}\" (known: {})", type, fmt::join(known, ", ")));
-    }
-    LayerSpec spec(object, fmt::format("{} ({})", where, type));
-    Layer layer = builder->second(spec, shape);
-    layer.name = spec.text("name", fmt::format("layers.{}", i));
-    spec.finish();
-    if (!layer.slots.empty() &&
-        (!may_be_name(layer.name) || layer.name == "head" || !names.insert(layer.name).second)) {
-      throw Error(where,
-                  fmt::format("the name \"{}\" is taken, reserved or can't name a tensor", harmless(layer.name)));
-    }
-    for (const auto& [local, slot] : layer.slots) parameters += values_of(slot.shape);
-    if (parameters > kMostValues) throw Error(where, "the network has more than 2^40 parameters");
-    if (values_of(layer.output) > kMostValues) throw Error(where, "gives more than 2^40 values a sample");
-    shape = layer.output;
-    layers_.push_back(std::move(layer));
-  }
-  feature_size_ = static_cast<int64_t>(values_of(shape));
+  layers_ = build_layers(*layers, input_, name + ": ", "layers");
+  check_layers(layers_, reserved_names(arch, name), name);
+  feature_size_ = static_cast<int64_t>(value_count(output_shape(layers_, input_)));
 }
 
 void LayeredNetwork::initialize(uint64_t seed) {
-  for (auto& layer : layers_) {
+  for_each_layer(layers_, [&](Layer& layer) {
     for (const auto& [local, slot] : layer.slots) {
       // A stream a tensor: a layer more or less doesn't change the others' values.
       auto generator = at::detail::createCPUGenerator(derive_seed(seed, layer.name + "." + local));
       at::Tensor value = empty_tensor(slot.shape, fmt::format("{}: {}.{}", name_, layer.name, local));
-      layer.tensors[local] =
-          slot.bound > 0 ? value.uniform_(-slot.bound, slot.bound, generator) : value.fill_(slot.fill);
+      layer.tensors[local] = slot.bound > 0       ? value.uniform_(-slot.bound, slot.bound, generator)
+                             : slot.deviation > 0 ? value.normal_(0, slot.deviation, generator)
+                                                  : value.fill_(slot.fill);
     }
-  }
+  });
 }
 
 void LayeredNetwork::load(const NamedTensors& weights, const NamedTensors& buffers) {
@@ -110,7 +93,7 @@ void LayeredNetwork::load(const NamedTensors& weights, const NamedTensors& buffe
 
 void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {
   size_t used = 0;
-  for (auto& layer : layers_) {
+  for_each_layer(layers_, [&](Layer& layer) {
     for (const auto& [local, slot] : layer.slots) {
       if (slot.buffer != buffers) continue;
       const std::string full = layer.name + "." + local;
@@ -127,7 +110,7 @@ void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {
       layer.tensors[local] = it->second;
       used++;
     }
-  }
+  });
   if (used == values.size()) return;
   const auto own = collect(buffers);
   for (const auto& [full, value] : values) {
@@ -136,18 +119,16 @@ void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {
 }
 
 at::Tensor LayeredNetwork::features(const at::Tensor& x) const {
-  at::Tensor y = x.to(at::kFloat);
-  for (const auto& layer : layers_) y = layer.forward(layer, y, training_);
-  return y.flatten(1);
+  return run_layers(layers_, x.to(at::kFloat), training_).flatten(1);
 }
 
 NamedTensors LayeredNetwork::collect(bool buffers) const {
   NamedTensors all;
-  for (const auto& layer : layers_) {
+  for_each_layer(layers_, [&](const Layer& layer) {
     for (const auto& [local, value] : layer.tensors) {
       if (layer.slots.at(local).buffer == buffers) all[layer.name + "." + local] = value;
     }
-  }
+  });
   return all;
 }
 
