@@ -9,11 +9,12 @@ namespace mas {
 
 /// The description of a network, as it stands in the model file's attribute `arch`:
 ///   {"name": "mlp:400,400", "input": [1, 28, 28], "layers": [{"type": "linear", "name": "fc1", "out": 400}, ...]}
-/// The layers end with the features; a linear head on them gives the outputs (model/model.h).
+/// The layers end with the features; a linear head on them gives the outputs (model/model.h). "head" is what published
+/// weights call that layer, where there are some.
 ///
-/// `text` is a built-in name, "mlp:H1,H2,..." | "convnet" | "lenet", or the path of a JSON file with "layers" and
-/// perhaps "input". `input` is the shape of one sample of the data. Throws UsageError for a wrong name and Error naming
-/// the file for a wrong description.
+/// `text` is a built-in name, "mlp:H1,H2,...", "convnet", "lenet", "alexnet", "vgg16" or "resnet18" (architectures/),
+/// or the path of a JSON file with "layers" and perhaps "input" and "head". `input` is the shape of one sample of the
+/// data. Throws UsageError for a wrong name and Error naming the file for a wrong description.
 nlohmann::json make_architecture(const std::string& text, const Shape& input);
 
 }  // namespace mas
