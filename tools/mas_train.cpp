@@ -37,7 +37,8 @@ void add_options(CLI::App& app, Options& o) {
   };
   const auto positive = mas::tool::between(1e-12, 1e12), not_negative = mas::tool::between(0, 1e12);
   const auto count = mas::tool::whole(1, kMost);
-  add("--arch", task.arch, "ARCH", "new network: mlp:H1,H2,... convnet, lenet, FILE.json or FILE.pt");
+  add("--arch", task.arch, "ARCH", "new network: mlp:H1,H2,... or another name, FILE.json or FILE.pt (see mas(7))");
+  add("--init", task.init, "WEIGHTS", "its weights: safetensors, a PyTorch state dict or a model file");
   add("--features", task.features, "LAYER", "heads go on this layer of FILE.pt, a TorchScript module [its output]");
   add("--data", task.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
   o.name_option = add("--task", task.name, "NAME", "name of the task [task1, task2, ...]");

@@ -9,6 +9,7 @@
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
+#include "mas/model/pretrained.h"
 #include "mas/model/script_model.h"
 #include "mas/training/checkpoint.h"
 
@@ -29,6 +30,9 @@ void check(const TaskOptions& o) {
   check_text("--task", o.name);
   check_text("--data", o.data);
   check_text("--arch", o.arch);
+  if (!o.init.empty() && o.arch.empty()) {
+    throw UsageError("--init", "gives weights to a new network; add --arch, or leave it out: the model has its own");
+  }
   if (!o.features.empty() && o.arch.empty()) {
     throw UsageError("--features", "is for a new network: --arch FILE.pt; a model keeps its own");
   }
@@ -50,6 +54,7 @@ std::unique_ptr<Dataset> open_labelled(const TaskOptions& o) {
 Model new_model(const TaskOptions& o, Dataset& data) {
   const std::string ending = std::filesystem::path(o.arch).extension();
   if (ending == ".pt" || ending == ".pth") {
+    if (!o.init.empty()) throw UsageError("--init", "is for built-in networks: " + o.arch + " brings its own weights");
     return make_script_model(read_input(o.arch), o.arch, o.features, data, o.data);
   }
   if (!o.features.empty()) throw UsageError("--features", "is for a TorchScript module: --arch FILE.pt");
@@ -100,6 +105,13 @@ TrainOptions train_options(const TaskOptions& o, const Model& model) {
   return train;
 }
 
+// Weights from elsewhere; the task is there already, because its head may be among them.
+void initialize_from_file(const std::string& path, Model& model, std::vector<std::string>& remarks) {
+  for (const auto& notice : adopt_weights(model, read_state_dict(path), input_name(path))) {
+    remarks.push_back(input_name(path) + ": " + notice);
+  }
+}
+
 // The last task learned is unprotected where no sample of it was fed, unless that is asked for.
 void remark_unprotected(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
   if (model.tasks().empty() || o.lambda.value_or(1) == 0) return;
@@ -144,6 +156,7 @@ Training prepare_training(const TaskOptions& o) {
   const auto train = train_options(o, model);
   task.options = to_json(train);
   model.add_task(task);
+  if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
   return {std::move(model), std::move(data), train, std::move(remarks)};
 }
 

@@ -16,6 +16,7 @@ namespace mas {
 struct TaskOptions {
   std::string model;             ///< model file to go on from; "-" is standard input
   std::string arch;              ///< a new network, see model/architecture.h
+  std::string init;              ///< file with weights for a new network (io/state_dict.h); empty: random ones
   std::string features;          ///< layer of a TorchScript module that heads go on; empty: its own output
   std::string resume;            ///< checkpoint to go on from
   std::string data;              ///< spec of labelled training data
