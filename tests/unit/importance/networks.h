@@ -81,7 +81,7 @@ inline std::string path(const Estimator& estimator, const std::string& name) {
 /// One of the golden networks of MAS_SHARED_DIR/reference.
 struct Golden {
   torch::jit::Module net;
-  at::Tensor images;
+  at::Tensor images, labels;  // no labels where outputs are no classes
   NamedTensors params;
   std::string file;
 
@@ -96,7 +96,8 @@ inline at::Tensor read_tensor(hid_t file, const std::string& name, at::ScalarTyp
   std::vector<hsize_t> dims(H5Sget_simple_extent_ndims(space));
   H5Sget_simple_extent_dims(space, dims.data(), nullptr);
   at::Tensor t = at::empty(std::vector<int64_t>(dims.begin(), dims.end()), type);
-  H5Dread(set, type == at::kFloat ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, t.data_ptr());
+  const hid_t as = type == at::kLong ? H5T_NATIVE_INT64 : type == at::kFloat ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+  H5Dread(set, as, H5S_ALL, H5S_ALL, H5P_DEFAULT, t.data_ptr());
   H5Sclose(space);
   H5Dclose(set);
   return t;
@@ -125,6 +126,7 @@ inline std::optional<Golden> golden(const std::string& name) {
   g.file = base + ".h5";
   const hid_t f = H5Fopen(g.file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   g.images = read_tensor(f, "images", at::kFloat);
+  if (H5Lexists(f, "labels", H5P_DEFAULT) > 0) g.labels = read_tensor(f, "labels", at::kLong);
   H5Fclose(f);
   for (const auto& p : g.net.named_parameters()) g.params[p.name] = p.value;
   return g;
