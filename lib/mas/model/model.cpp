@@ -112,6 +112,7 @@ Model::Model(ModelFile source, const std::string& name)
     trunk.erase("head.bias");
   }
   network_->load(trunk, file.buffers);
+  for (const auto& [full, value] : network_->parameters()) file.weights[full] = value;  // tied ones have become one
   tasks_ = parse_tasks(file.tasks, name);
   for (const auto& task : tasks_) know_classes(task);
   check_heads();

@@ -1,6 +1,7 @@
 #include "mas/model/script_network.h"
 
 #include "mas/error.h"
+#include "mas/model/model.h"
 #include "unit/io/scratch.h"
 #include "unit/model/script.h"
 
@@ -86,6 +87,9 @@ TEST_CASE("tied weights are one parameter under two names") {
   const auto parameters = network->parameters();
   CHECK(parameters.size() == 2);
   CHECK(parameters.at("a").is_same(parameters.at("b")));
+  const Model model(network->architecture(), 0, saved(net));
+  const Model again(parse_model(serialize_model(model.file), "m.h5"), "m.h5");
+  CHECK(again.file.weights.at("a").is_same(again.file.weights.at("b")));
 }
 
 TEST_CASE("train and eval mode reach the modules inside, and buffers are the ones of now") {
