@@ -10,7 +10,7 @@
 namespace mas {
 
 void check_input(const Model& model, const Dataset& data, const std::string& spec) {
-  if (data.stored_type() == at::kLong && !model.network().has_own_head()) {
+  if (data.stored_type() == at::kLong && !model.network().takes_ids()) {
     throw Error(spec, fmt::format("integers of 16 bits and more are token ids, which {} can't take; store pixels as "
                                   "uint8, other values as floats",
                                   model.name()));

@@ -25,6 +25,8 @@ class Network {
   virtual at::Tensor features(const at::Tensor& x) const = 0;
   /// Dropout and batch statistics on or off; off at first.
   virtual void train(bool on) = 0;
+  /// Whether samples may be token ids.
+  virtual bool takes_ids() const = 0;
   /// Whether the features are the outputs of scenarios domain and class, without a head on them.
   virtual bool has_own_head() const { return false; }
 
@@ -54,6 +56,7 @@ class LayeredNetwork : public Network {
   void load(const NamedTensors& weights, const NamedTensors& buffers) override;
   at::Tensor features(const at::Tensor& x) const override;
   void train(bool on) override { training_ = on; }
+  bool takes_ids() const override { return takes_ids_; }
   NamedTensors parameters() const override { return collect(false); }
   NamedTensors buffers() const override { return collect(true); }
 
@@ -62,7 +65,7 @@ class LayeredNetwork : public Network {
   void assign(const NamedTensors& values, bool buffers);
 
   std::vector<Layer> layers_;
-  bool training_ = false;
+  bool training_ = false, takes_ids_ = false;
 };
 
 /// The network that the architecture describes. `script`: the bytes of its TorchScript module, if it is one. Throws

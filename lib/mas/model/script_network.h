@@ -32,6 +32,7 @@ class ScriptNetwork : public Network {
   void load(const NamedTensors& weights, const NamedTensors& buffers) override;
   at::Tensor features(const at::Tensor& x) const override;
   void train(bool on) override;
+  bool takes_ids() const override { return true; }
   bool has_own_head() const override { return true; }
   NamedTensors parameters() const override;
   /// Without those that no file may hold: infinite attention masks, say, which stay as the bytes have them.

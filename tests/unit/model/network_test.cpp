@@ -140,3 +140,12 @@ TEST_CASE("an architecture that isn't one is wrong usage") {
     CHECK_THROWS_AS(make_architecture(text, {1, 28, 28}), UsageError);
   }
 }
+
+TEST_CASE("token ids go into embeddings, not into other layers") {
+  const auto of = [](const char* layers) {
+    return mas::LayeredNetwork({{"input", {5}}, {"layers", nlohmann::json::parse(layers)}}, "x").takes_ids();
+  };
+  CHECK(of(R"([{"type": "embedding", "count": 9, "out": 3}, {"type": "flatten"}])"));
+  CHECK(!of(R"([{"type": "linear", "out": 3}])"));
+  CHECK(!of("[]"));
+}
