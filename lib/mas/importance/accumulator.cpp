@@ -58,7 +58,9 @@ void accumulate_rows(double* to, const Gradient::Rows& rows, Measure measure) {
   });
 }
 
-at::Tensor first_of_one(const at::Tensor& t) { return t[0]; }
+std::function<at::Tensor(const at::Tensor&)> as_seen(const std::vector<int64_t>& shape) {
+  return [shape](const at::Tensor& t) { return t.reshape(shape); };
+}
 
 }  // namespace
 
@@ -105,12 +107,12 @@ void Accumulator::add(const Gradient::Product& product, const Leaf& leaf, int64_
   const at::Tensor a = product.left.contiguous(), d = product.right.contiguous();
   const int64_t rows = a.size(0) / samples, k = a.size(1), columns = d.size(1);
   if (rows == 1) {
-    Panels& p = panels("rank one", 1, k, columns, leaf, first_of_one);
+    Panels& p = panels("rank one", 1, k, columns, leaf, as_seen(product.seen));
     if (!p.rank_one) p.rank_one = std::make_unique<RankOneSum>(k, columns, measure_);
     p.rank_one->add(a, d);
     return;
   }
-  Panels& p = panels("outer", 1, k, columns, leaf, first_of_one);
+  Panels& p = panels("outer", 1, k, columns, leaf, as_seen(product.seen));
   if (!p.outer) p.outer = std::make_unique<OuterSum>(1, k, columns, measure_);
   std::vector<int64_t> offset(k);
   for (int64_t i = 0; i < k; i++) offset[i] = i;

@@ -22,7 +22,10 @@ void BatchAverage::add(const at::Tensor& x) {
   buffer_.push_back(x);
   waiting_ += x.size(0);
   const int64_t whole = waiting_ / batch_ * batch_;
-  if (whole == 0) return;
+  if (whole == 0) {
+    buffer_.back() = x.clone();  // the caller may use its memory again
+    return;
+  }
   at::NoGradGuard off;
   blocks(whole, [&](int i, const at::Tensor& g) {
     if (g.defined()) sums_[i].add(g.unsqueeze(0));

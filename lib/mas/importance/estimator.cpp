@@ -22,27 +22,32 @@ constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 28 << 20, kWeightsAPar
 constexpr double kRounding = 1e-6, kRoundingWide = 1e-15;  // of sums, relative to the sum of their terms' sizes
 constexpr int64_t kReferenceElements = 1 << 24;            // parameters compared at a time
 
-// Of n rows k, spread from the first to the last.
-std::vector<int64_t> spread(int64_t k, int64_t n) {
+constexpr int64_t kAgainSamples = 16;  // of a part, when what was compared before is compared again
+
+// Of n rows k, spread from the first to the last, then moved on.
+std::vector<int64_t> spread(int64_t k, int64_t n, int64_t shift) {
   std::vector<int64_t> rows;
-  for (int64_t i = 0; i < k; i++) rows.push_back(k == 1 ? 0 : i * (n - 1) / (k - 1));
+  for (int64_t i = 0; i < k; i++) rows.push_back((i * (n - 1) / std::max<int64_t>(1, k - 1) + shift) % n);
   return rows;
 }
+
+bool is_power_of_4(int64_t number) { return number > 0 && (number & (number - 1)) == 0 && number % 3 == 1; }
 
 }  // namespace
 
 class Estimator::Impl {
  public:
   Impl(Forward forward, NamedTensors parameters, const EstimatorOptions& options);
-  void add(const at::Tensor& x, const at::Tensor& targets);
+  void add(const at::Tensor& x, const at::Tensor& given);
   int64_t part_size(const at::Tensor& x);
   NamedTensors sum();
   int64_t count() const { return average_ ? average_->count() : count_; }
   std::vector<Path> paths() const;
 
  private:
-  using Chosen = std::vector<int>;                // parameters
-  using Signatures = std::map<int, std::string>;  // of their uses in a pass
+  using Chosen = std::vector<int>;            // parameters
+  using Keys = std::vector<std::string>;      // of all: how a pass uses each
+  using Faults = std::map<int, std::string>;  // what is wrong with the fast path for a parameter
   /// How far the fast path is known to be right for a parameter as it is used.
   enum class Trust {
     kNone,   ///< not compared yet
@@ -50,21 +55,22 @@ class Estimator::Impl {
     kFull
   };
 
-  Samples samples_of(const at::Tensor& x, const at::Tensor& targets) const;
+  Samples samples_of(const at::Tensor& x, const at::Tensor& given) const;
   void add_part(const Samples& part);
   void add_fast(const Samples& part);
   std::unique_ptr<Pass> pass(const Samples& samples, const std::vector<bool>& active) const;
-  void run(Pass& pass, const Samples& samples, std::vector<Accumulator>& to, const std::vector<int64_t>& rows = {});
   void loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to);
   std::vector<Accumulator> accumulators() const;
   std::vector<bool> only(const Chosen& chosen) const;
 
-  Trust& trust(int parameter, const Signatures& signatures, bool several);
-  Chosen trusted(Trust how, const Signatures& signatures, bool several);
-  void check(const Samples& part, Chosen chosen, const Signatures& signatures);
-  void compare(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& fast,
-               const std::map<int, double>& arrived, const Signatures& signatures, bool several);
-  void refuse(int parameter, const std::string& why);
+  Keys keys_of(const Graph& graph, const Samples& samples) const;
+  Chosen trusted(Trust how, const Keys& keys);
+  Faults check(const Samples& part, Chosen chosen, const Keys& keys);
+  Faults compare_rows(const Samples& part, Chosen chosen, const Keys& keys, const std::vector<int64_t>& rows);
+  Faults compare(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& fast,
+                 const std::map<int, double>& arrived, const Keys& keys);
+  void check_again(const Samples& part, const Keys& keys);
+  void refuse(const Faults& faults);
   Chosen looped() const;
 
   Forward forward_;
@@ -80,7 +86,7 @@ class Estimator::Impl {
   std::vector<std::string> rules_, reasons_;
   std::vector<bool> disagrees_;  // kLocal: takes one-sample passes
   std::map<std::pair<int, std::string>, Trust> trust_;
-  int64_t count_ = 0, unflushed_ = 0;
+  int64_t count_ = 0, unflushed_ = 0, parts_ = 0, singles_ = 0;
   Extent extent_;  // of one sample
   std::unique_ptr<BatchAverage> average_;
 };
@@ -123,11 +129,11 @@ std::vector<bool> Estimator::Impl::only(const Chosen& chosen) const {
   return active;
 }
 
-void Estimator::Impl::add(const at::Tensor& x, const at::Tensor& targets) {
+void Estimator::Impl::add(const at::Tensor& x, const at::Tensor& given) {
   if (x.dim() == 0) throw Error("batch", "has no dimension for samples");
   if (x.size(0) == 0) return;
   if (average_) return average_->add(x);
-  const Samples all = samples_of(x, targets);
+  const Samples all = samples_of(x, given);
   const int64_t n = x.size(0), most = part_size(x), parts = (n + most - 1) / most;
   for (int64_t i = 0; i < parts; i++) {
     const int64_t begin = i * n / parts, end = (i + 1) * n / parts;
@@ -135,16 +141,17 @@ void Estimator::Impl::add(const at::Tensor& x, const at::Tensor& targets) {
   }
 }
 
-Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& targets) const {
+Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& given) const {
   Samples all{x, {}, std::vector<int64_t>(x.size(0))};
   std::iota(all.numbers.begin(), all.numbers.end(), count_);
   if (options_.method != Method::kFisher || options_.fisher == Fisher::kExact) return all;
-  if (options_.fisher == Fisher::kSampled) {
-    all.given = draws(all.numbers, options_.seed);
-  } else {
-    if (!targets.defined()) throw Error("the empirical Fisher information", "needs a label for each sample");
-    all.given = targets;
+  const bool labels = options_.fisher == Fisher::kEmpirical;
+  const auto type = labels ? at::kLong : at::kDouble;
+  const bool fits = given.defined() && given.dim() == 1 && given.size(0) == x.size(0) && given.scalar_type() == type;
+  if (!fits || given.min().item<double>() < 0) {
+    throw Error("the Fisher information", labels ? "needs a label for each sample" : "needs a draw for each sample");
   }
+  all.given = given;
   return all;
 }
 
@@ -169,37 +176,46 @@ void Estimator::Impl::add_part(const Samples& part) {
     for (auto& s : sums_) s.flush();
     unflushed_ = 0;
   }
-  if (std::count(active_.begin(), active_.end(), true)) add_fast(part);
-  loop(part, looped(), sums_);
+  // One sample can't be mistaken in a loop over one sample, and is no slower there.
+  const bool single = part.size() == 1 && options_.method != Method::kLocal;
+  if (!single && std::count(active_.begin(), active_.end(), true)) add_fast(part);
+  Chosen all(parameters_.size());
+  std::iota(all.begin(), all.end(), 0);
+  loop(part, single ? all : looped(), sums_);
+  singles_ += single;
   count_ += part.size();
   unflushed_ += part.size();
+  parts_++;
 }
 
 void Estimator::Impl::add_fast(const Samples& part) {
-  const bool several = part.size() > 1;
   auto now = pass(part, active_);
   check_outputs(now->output(), part);
-  const Signatures signatures = now->graph().signatures;
-  if (const Chosen fresh = trusted(Trust::kNone, signatures, several); !fresh.empty() && options_.check_samples > 0) {
-    now.reset();
-    check(part, fresh, signatures);
-    now = pass(part, active_);
+  const Keys keys = keys_of(now->graph(), part);
+  if (options_.check_samples > 0) {
+    const Chosen fresh = trusted(Trust::kNone, keys);
+    if (!fresh.empty() || is_power_of_4(parts_)) {
+      now.reset();
+      if (is_power_of_4(parts_)) check_again(part, keys);
+      refuse(check(part, fresh, keys));
+      now = pass(part, active_);
+    }
   }
   // Where a quiet parameter shows importance after all, that of this part stands apart until it has been compared.
-  const Chosen quiet = trusted(Trust::kQuiet, signatures, several);
+  const Chosen quiet = trusted(Trust::kQuiet, keys);
   std::vector<Accumulator> apart = accumulators();
   for (int i : quiet) std::swap(sums_[i], apart[i]);
-  run(*now, part, sums_);
+  now->add(parameters_, sums_, seeds_, part.given);
   for (int i : quiet) std::swap(sums_[i], apart[i]);
   for (const auto& [i, rules] : now->rules()) rules_[i] = fmt::format("{}", fmt::join(rules, " + "));
-  for (const auto& [i, why] : now->refused()) refuse(i, why);
+  refuse(now->refused());
   now.reset();
   Chosen shown;
   for (int i : quiet) {
     at::NoGradGuard off;
     if (active_[i] && apart[i].sum().ne(0).any().item<bool>()) shown.push_back(i);
   }
-  compare(part, shown, apart, {}, signatures, several);
+  refuse(compare(part, shown, apart, {}, keys));
   for (int i : shown)
     if (active_[i]) sums_[i].add_sum(apart[i].sum());
 }
@@ -208,22 +224,14 @@ std::unique_ptr<Pass> Estimator::Impl::pass(const Samples& samples, const std::v
   return std::make_unique<Pass>(forward_, samples.x, index_, active, orders_, options_.method);
 }
 
-void Estimator::Impl::run(Pass& pass, const Samples& samples, std::vector<Accumulator>& to,
-                          const std::vector<int64_t>& rows) {
-  std::vector<at::Tensor> seeds;
-  if (options_.method != Method::kLocal) {
-    at::NoGradGuard off;
-    seeds = seeds_(pass.output().detach(), samples.given);
-  }
-  pass.add(parameters_, to, seeds, rows);
-}
-
 void Estimator::Impl::loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to) {
   if (chosen.empty()) return;
   if (options_.method == Method::kLocal) {
     for (int64_t n = 0; n < samples.size(); n++) {
       const Samples one = samples.narrow(n, 1);
-      run(*pass(one, only(chosen)), one, to);
+      const auto alone = pass(one, only(chosen));
+      check_outputs(alone->output(), one);
+      alone->add(parameters_, to, seeds_, one.given);
     }
     return;
   }
@@ -239,55 +247,70 @@ Estimator::Impl::Chosen Estimator::Impl::looped() const {
   return all;
 }
 
-void Estimator::Impl::refuse(int parameter, const std::string& why) {
-  active_[parameter] = false;
-  reasons_[parameter] = why;
+void Estimator::Impl::refuse(const Faults& faults) {
+  for (const auto& [parameter, why] : faults) {
+    active_[parameter] = false;
+    reasons_[parameter] = why;
+  }
 }
 
-// A batch of one sample can't show couplings, so it confirms less.
-Estimator::Impl::Trust& Estimator::Impl::trust(int parameter, const Signatures& signatures, bool several) {
-  const auto found = signatures.find(parameter);
-  return trust_[{parameter, (found == signatures.end() ? "" : found->second) + (several ? "" : "one sample")}];
+Estimator::Impl::Keys Estimator::Impl::keys_of(const Graph& graph, const Samples& samples) const {
+  const std::string all = fmt::format("{:x} {}", graph.nodes, fmt::join(samples.x.sizes().slice(1), ","));
+  Keys keys(parameters_.size());  // empty: the network doesn't use it
+  for (const auto& [parameter, signature] : graph.signatures) keys[parameter] = signature + all;
+  return keys;
 }
 
-Estimator::Impl::Chosen Estimator::Impl::trusted(Trust how, const Signatures& signatures, bool several) {
+Estimator::Impl::Chosen Estimator::Impl::trusted(Trust how, const Keys& keys) {
   Chosen chosen;
   for (size_t i = 0; i < active_.size(); i++)
-    if (active_[i] && trust(int(i), signatures, several) == how) chosen.push_back(int(i));
+    if (active_[i] && !keys[i].empty() && trust_[{int(i), keys[i]}] == how) chosen.push_back(int(i));
   return chosen;
 }
 
-// With few samples of a batch seeded alone: the others' gradients have to be 0.
-void Estimator::Impl::check(const Samples& part, Chosen chosen, const Signatures& signatures) {
-  const int64_t n = part.size(), k = std::clamp<int64_t>(n - 1, 1, options_.check_samples);
-  const auto rows = spread(k, n);
+// Rounding may decide a sample's ReLUs in another way when it is alone: what differs is looked at once more.
+Estimator::Impl::Faults Estimator::Impl::check(const Samples& part, Chosen chosen, const Keys& keys) {
+  const int64_t n = part.size(), k = std::min(n, std::max<int64_t>(2, options_.check_samples));
+  Faults faults = compare_rows(part, chosen, keys, spread(k, n, 0));
+  Chosen again;
+  for (const auto& fault : faults) again.push_back(fault.first);
+  return again.empty() ? faults : compare_rows(part, again, keys, spread(k, n, 1));
+}
+
+// With these samples seeded alone, one after the other: the others' gradients have to be 0.
+Estimator::Impl::Faults Estimator::Impl::compare_rows(const Samples& part, Chosen chosen, const Keys& keys,
+                                                      const std::vector<int64_t>& rows) {
   constexpr int kRounds = 3;  // one for each order that samples can be in
+  Faults faults;
   for (int round = 0; round < kRounds && !chosen.empty(); round++) {
     std::vector<Accumulator> trial = accumulators();
     std::map<int, double> arrived;
-    Chosen turned;
+    Chosen turned, settled;
     {
       const auto few = pass(part, only(chosen));
-      run(*few, part, trial, rows);
+      few->add(parameters_, trial, seeds_, part.given, rows);
       arrived = few->arrived();
-      for (const auto& [i, why] : few->refused()) refuse(i, why);
+      faults.insert(few->refused().begin(), few->refused().end());
       for (const auto& [i, order] : few->turned()) {
         orders_[i] = order;
         turned.push_back(i);
       }
     }
-    Chosen settled;
     for (int i : chosen)
-      if (active_[i] && !std::count(turned.begin(), turned.end(), i)) settled.push_back(i);
-    compare(part.select(rows), settled, trial, arrived, signatures, n > 1);
+      if (!faults.count(i) && !std::count(turned.begin(), turned.end(), i)) settled.push_back(i);
+    const Faults differing = compare(part.select(rows), settled, trial, arrived, keys);
+    faults.insert(differing.begin(), differing.end());
     chosen = std::move(turned);
   }
-  for (int i : chosen) refuse(i, "samples of a batch influence one another");
+  for (int i : chosen) faults.emplace(i, "samples of a batch influence one another");
+  return faults;
 }
 
-// The fast path's sums with the loop's over the same samples; frees the fast path's where they disagree.
-void Estimator::Impl::compare(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& fast,
-                              const std::map<int, double>& arrived, const Signatures& signatures, bool several) {
+// The fast path's sums with the loop's over the same samples.
+Estimator::Impl::Faults Estimator::Impl::compare(const Samples& samples, const Chosen& chosen,
+                                                 std::vector<Accumulator>& fast, const std::map<int, double>& arrived,
+                                                 const Keys& keys) {
+  Faults faults;
   std::vector<Accumulator> reference = accumulators();
   for (size_t begin = 0; begin < chosen.size();) {
     Chosen group;
@@ -307,16 +330,31 @@ void Estimator::Impl::compare(const Samples& samples, const Chosen& chosen, std:
       double noise = terms == arrived.end() || elements == 0 ? 0 : terms->second / double(elements);
       noise *= wide ? kRoundingWide : kRounding;
       if (measure_ == Measure::kSquare) noise *= noise;
-      if (!d.within(tolerance, noise, elements)) {
-        refuse(i, fmt::format("differs from the loop by {:.2g} of its maximum", d.relative()));
-        disagrees_[i] = options_.method == Method::kLocal;
+      if (d.within(tolerance, noise, elements)) {
+        trust_[{i, keys[i]}] = d.want_largest > 0 ? Trust::kFull : Trust::kQuiet;
       } else {
-        const bool told = d.want_largest > 0 || !signatures.count(i);
-        trust(i, signatures, several) = told ? Trust::kFull : Trust::kQuiet;
+        faults[i] = fmt::format("differs from the loop by {:.2g} of its maximum", d.relative());
+        disagrees_[i] = options_.method == Method::kLocal;
       }
       reference[i] = Accumulator(parameters_[i], measure_);  // frees its sums
     }
   }
+  return faults;
+}
+
+// What was trusted before, on a few samples of a later part.
+void Estimator::Impl::check_again(const Samples& part, const Keys& keys) {
+  const int64_t n = std::min(part.size(), kAgainSamples), first = parts_ % (part.size() - n + 1);
+  const auto orders = orders_;
+  const auto disagrees = disagrees_;
+  const Faults faults = check(part.narrow(first, n), trusted(Trust::kFull, keys), keys);
+  if (faults.empty() && orders == orders_) return;
+  const int bad = faults.empty() ? 0 : faults.begin()->first;
+  const auto name = std::find_if(names_.begin(), names_.end(), [&](const auto& entry) { return entry.second == bad; });
+  throw Error(name->first,
+              fmt::format("its gradients stopped being those of single samples before sample {} ({}); "
+                          "feed batches of one sample",
+                          part.numbers.back() + 1, faults.empty() ? "samples changed places" : faults.begin()->second));
 }
 
 NamedTensors Estimator::Impl::sum() {
@@ -344,6 +382,8 @@ std::vector<Path> Estimator::Impl::paths() const {
       all.push_back({name, "no local rule", reasons_[i]});
     else if (!active_[i] || disagrees_[i])
       all.push_back({name, "loop", reasons_[i]});
+    else if (singles_ > 0 && singles_ == parts_)
+      all.push_back({name, "loop", "batches of one sample"});
     else
       all.push_back({name, rules_[i].empty() ? "unused" : rules_[i], ""});
   }
@@ -354,7 +394,7 @@ Estimator::Estimator(Forward forward, NamedTensors parameters, const EstimatorOp
     : impl_(new Impl(std::move(forward), std::move(parameters), options)) {}
 Estimator::~Estimator() = default;
 Estimator::Estimator(Estimator&&) noexcept = default;
-void Estimator::add(const at::Tensor& x, const at::Tensor& targets) { impl_->add(x, targets); }
+void Estimator::add(const at::Tensor& x, const at::Tensor& given) { impl_->add(x, given); }
 int64_t Estimator::part_size(const at::Tensor& x) { return impl_->part_size(x); }
 NamedTensors Estimator::sum() { return impl_->sum(); }
 int64_t Estimator::count() const { return impl_->count(); }

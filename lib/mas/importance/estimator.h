@@ -23,10 +23,9 @@ enum class Method {
 struct EstimatorOptions {
   Method method = Method::kMas;
   Fisher fisher = Fisher::kExact;  ///< of kFisher: which classes c
-  uint64_t seed = 0;               ///< of the classes drawn for Fisher::kSampled
   int64_t batch_average = 0;       ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
-  int64_t check_samples = 3;       ///< samples of each run that the fast path is compared on
-  double check_tolerance = 1e-3;   ///< of the largest value of a tensor, and of the sum of its values
+  int64_t check_samples = 3;       ///< samples that the fast path is compared on at a time, two at least; 0: never
+  double check_tolerance = 1e-4;   ///< of the largest value of a tensor, and of the sum of its values
   int64_t memory = 0;              ///< bytes that a pass may take beside the model and the sums; 0: no bound
   bool loop = false;               ///< the one-sample loop for every parameter: the reference, slow
 };
@@ -41,10 +40,15 @@ struct Path {
 /// Sums importance over samples: exact, one |gradient| a sample, at about the price of one batched pass.
 /// The result doesn't depend on the batches in which samples arrive (up to rounding, 1e-5), nor on threads.
 ///
-/// What the fast path gives is compared with one-sample backward passes: in a whole batch, samples spread over it are
-/// seeded alone, so that couplings between samples show. A parameter that disagrees takes the loop, and paths() says
-/// so. The comparison is made again when the network uses a parameter in a new way. Where a parameter's importance was
-/// 0 in all samples compared, nothing is added by the fast path until one part's samples have all been compared.
+/// What the fast path gives is compared with one-sample backward passes. In a whole batch, samples spread over it are
+/// seeded alone, one after the other, so that couplings between samples show, and where each sample lies. A parameter
+/// that disagrees takes the loop, and paths() says so. The comparison is made again
+/// - when the network's graph or a sample's shape has changed;
+/// - where a parameter's importance was 0 in the samples compared: before any of it counts;
+/// - from time to time: one that disagrees then, after it was trusted, is an Error.
+/// Rounding decides some ReLUs and poolings in another way for a sample alone than in a batch: check_tolerance is for
+/// those. A network whose samples influence one another now and then, by their values, can pass between comparisons;
+/// batches of one sample are always right.
 class Estimator {
  public:
   /// parameters: leaves of F's graph under their names (one leaf may have several); requires_grad is set on them.
@@ -52,10 +56,10 @@ class Estimator {
   ~Estimator();
   Estimator(Estimator&&) noexcept;
 
-  /// Feeds a batch [n, ...]. `targets`: int64 [n], indices of outputs, which Fisher::kEmpirical alone needs. Throws
-  /// Error when F's output has another number of rows, or isn't finite: naming the sample then, counted from 1 over all
-  /// that were fed.
-  void add(const at::Tensor& x, const at::Tensor& targets = {});
+  /// Feeds a batch [n, ...]. `given`: for Fisher::kEmpirical the labels, int64 [n], as indices of outputs; for kSampled
+  /// draws() of each sample. Throws Error when that is missing, when F's output has another number of rows, or isn't
+  /// finite: naming the sample then, counted from 1 over all that were fed.
+  void add(const at::Tensor& x, const at::Tensor& given = {});
   /// How many samples of x's shape are taken at a time: those that stay in the cache, and in the memory allowed. More
   /// of them in one add() are no faster.
   int64_t part_size(const at::Tensor& x);

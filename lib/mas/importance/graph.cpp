@@ -95,6 +95,7 @@ Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function
     const auto node = stack.back().first;
     if (stack.back().second == node->num_outputs()) {
       finished.push_back(node.get());
+      graph.nodes = graph.nodes * 0x100000001b3ULL ^ std::hash<std::string>()(node->name());
       stack.pop_back();
       continue;
     }

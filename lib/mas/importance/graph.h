@@ -42,6 +42,7 @@ struct Graph {
   std::map<int, std::string> unknown;     ///< parameters with a use that isn't `usable`, and that node's name
   std::map<int, std::string> signatures;  ///< of all uses of a parameter: equal for equal computations
   std::map<int, int> times;               ///< uses of a parameter
+  uint64_t nodes = 0;                     ///< a hash of all nodes' names in the order of the walk
   /// The nodes that take a node's output; absent for the network's output.
   std::unordered_map<torch::autograd::Node*, std::vector<torch::autograd::Node*>> consumers;
 };

@@ -40,13 +40,16 @@ void loop_gradients(const Forward& forward, const std::vector<at::Tensor>& param
     const Samples few = samples.narrow(n, std::min(block, samples.size() - n));
     const at::Tensor y = forward(few.x);
     check_outputs(y, few);
-    const auto all = seeds(y.detach(), few.given);
-    for (size_t s = 0; s < all.size(); s++) {
+    const int64_t count = seeds.count(y);
+    for (int64_t s = 0; s < count; s++) {
       std::vector<at::Tensor> gradients(wanted.size());
-      const bool last = s + 1 == all.size();
-      if (y.requires_grad()) gradients = torch::autograd::grad({y}, wanted, {all[s]}, !last, false, true);
+      const at::Tensor seed = seeds.at(y.detach(), few.given, s);
+      if (y.requires_grad()) gradients = torch::autograd::grad({y}, wanted, {seed}, s + 1 < count, false, true);
       at::NoGradGuard off;
-      for (size_t i = 0; i < chosen.size(); i++) give(chosen[i], gradients[i]);
+      for (size_t i = 0; i < chosen.size(); i++) {
+        const auto& g = gradients[i];
+        give(chosen[i], g.defined() && g.is_sparse() ? g.to_dense() : g);
+      }
     }
   }
 }

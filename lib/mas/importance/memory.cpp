@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "mas/error.h"
@@ -22,13 +23,16 @@ int64_t parse_bytes(const std::string& text, const std::string& option) {
 }
 
 int64_t free_memory() {
+  int64_t free = 0;
   std::ifstream file("/proc/meminfo");
-  for (std::string name, unit; file >> name;) {
-    int64_t kilobytes = 0;
-    if (name == "MemAvailable:") return file >> kilobytes ? kilobytes * 1024 : 0;
-    std::getline(file, unit);
+  for (std::string name, rest; file >> name; std::getline(file, rest)) {
+    if (name == "MemAvailable:" && file >> free) free *= 1024;
   }
-  return 0;
+  // A container may be allowed less.
+  int64_t most = 0, used = 0;
+  const bool bounded = std::ifstream("/sys/fs/cgroup/memory.max") >> most &&
+                       std::ifstream("/sys/fs/cgroup/memory.current") >> used;  // "max" is no number
+  return bounded ? std::clamp<int64_t>(most - used, 0, free) : free;
 }
 
 int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters) {

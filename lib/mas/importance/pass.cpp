@@ -13,7 +13,8 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-constexpr int64_t kChunk = 1 << 22;  // elements of per-sample gradients in memory at a time
+constexpr int64_t kFlushTerms = 1024;  // float32 sums of more squares lose digits
+constexpr int64_t kChunk = 1 << 22;    // elements of per-sample gradients in memory at a time
 
 // Sees the gradient that arrives at a node, and hands it on.
 class Tap : public torch::autograd::FunctionPreHook {
@@ -66,52 +67,66 @@ Pass::Pass(const Forward& forward, const at::Tensor& x, const ParameterIndex& in
   for (const auto& [parameter, node] : graph_.unknown) refused_[parameter] = "no rule for " + node;
 }
 
-void Pass::add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators,
-               const std::vector<at::Tensor>& seeds, const std::vector<int64_t>& rows) {
+void Pass::add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators, const Seeds& seeds,
+               const at::Tensor& given, const std::vector<int64_t>& rows) {
   accumulators_ = &accumulators;
-  rows_ = rows;
-  if (method_ == Method::kLocal)
-    local(parameters);
-  else
-    backward(seeds);
+  for (const int64_t row : rows.empty() ? std::vector<int64_t>{-1} : rows) {
+    row_ = row;
+    kept_ = !rows.empty() && row != rows.back();
+    if (method_ == Method::kLocal)
+      local(parameters);
+    else
+      backward(seeds, given);
+  }
 }
 
+// The seed of the sample that is seeded alone.
 at::Tensor Pass::masked(const at::Tensor& seed) const {
-  if (rows_.empty() || samples_ == 1) return seed;
-  const auto keep = at::tensor(rows_, at::kLong).to(seed.device());
-  return at::zeros_like(seed).index_copy_(0, keep, seed.index_select(0, keep));
+  if (!alone()) return seed;
+  at::Tensor one = at::zeros_like(seed);
+  one.select(0, row_).copy_(seed.select(0, row_));
+  return one;
 }
 
-void Pass::backward(const std::vector<at::Tensor>& seeds) {
+void Pass::backward(const Seeds& seeds, const at::Tensor& given) {
   torch::autograd::edge_list outputs;
   std::vector<const Use*> ends;
   for (const auto& use : graph_.uses) {
     if (use.terminal) {
       outputs.emplace_back(use.node, 0);
       ends.push_back(&use);
-    } else {
+    } else if (!tapped_) {
       use.node->add_pre_hook(std::make_unique<Tap>([this, &use](const at::Tensor& delta) { arrive(use, delta); }));
     }
   }
+  tapped_ = true;
   if (outputs.empty()) return;
-  for (size_t s = 0; s < seeds.size(); s++) {
+  const int64_t count = seeds.count(y_);
+  for (int64_t s = 0; s < count; s++) {
     at::Tensor seed;
     {
       at::NoGradGuard off;
-      seed = masked(seeds[s]);
+      seed = masked(seeds.at(y_.detach(), given, s));
     }
     const auto deltas = torch::autograd::Engine::get_default_engine().execute(
-        {torch::autograd::impl::gradient_edge(y_)}, {seed}, /*keep_graph=*/s + 1 < seeds.size(),
+        {torch::autograd::impl::gradient_edge(y_)}, {seed}, /*keep_graph=*/kept_ || s + 1 < count,
         /*create_graph=*/false, /*accumulate_grad=*/false, outputs);
     for (size_t i = 0; i < deltas.size(); i++) arrive(*ends[i], deltas[i]);
     add_waiting();
+    if (s + 1 < count && (s + 1) * samples_ / kFlushTerms > s * samples_ / kFlushTerms) {
+      at::NoGradGuard off;
+      for (auto& a : *accumulators_) a.flush();
+    }
   }
 }
 
 void Pass::add_waiting() {
   at::NoGradGuard off;
-  for (const auto& [parameter, uses] : waiting_)
-    if (!refused_.count(parameter) && !turned_.count(parameter)) add_together(parameter, uses);
+  for (const auto& waiting : waiting_) {
+    const int parameter = waiting.first;
+    if (refused_.count(parameter) || turned_.count(parameter)) continue;
+    guarded({parameter}, [&] { add_together(parameter, waiting.second); });
+  }
   waiting_.clear();
 }
 
@@ -139,16 +154,16 @@ void Pass::local(const std::vector<at::Tensor>& parameters) {
 // apart: [n, t, ...]
 bool Pass::coupled(const at::Tensor& apart) const {
   auto others = at::ones(samples_, at::kBool);
-  others.index_fill_(0, at::tensor(rows_, at::kLong), false);
+  others[row_] = false;
   return apart.flatten(1).ne(0).any(1).logical_and_(others.to(apart.device())).any().item<bool>();
 }
 
-// Whether the gradient's rows have the samples where the parameter's should. When few samples were seeded alone, the
-// rows that aren't zero tell.
+// Whether the gradient's rows have the samples where the parameter's should. When one sample is seeded alone, the rows
+// that aren't zero tell.
 bool Pass::in_order(int parameter, const at::Tensor& lead) {
   const Order own = orders_[parameter];
   const at::Tensor apart = by_sample(lead, samples_, own);
-  if (rows_.empty() || samples_ == 1) {
+  if (!alone()) {
     if (!apart.defined()) refused_[parameter] = "the layer's samples aren't along a dimension of its output";
     return apart.defined();
   }
@@ -170,10 +185,6 @@ void Pass::arrive(const Use& use, const at::Tensor& delta) {
   if (!delta.defined()) return;
   at::NoGradGuard off;
   const Rule& rule = *find_rule(*use.node);
-  if (!rows_.empty()) {
-    const double total = delta.abs().sum(at::kDouble).item<double>();
-    for (const auto& slot : use.slots) arrived_[slot.second.parameter] += total;
-  }
   std::map<Order, std::set<int>> slots;
   for (const auto& [slot, leaf] : use.slots) {
     if (refused_.count(leaf.parameter) || turned_.count(leaf.parameter)) continue;
@@ -186,21 +197,49 @@ void Pass::arrive(const Use& use, const at::Tensor& delta) {
       const Leaf& leaf = use.slots.at(slot);
       arrival.kernels = arrival.kernels && leaf.moves && graph_.times.at(leaf.parameter) == 1;
     }
-    const auto gradients = rule.gradients(arrival);
-    for (int slot : wanted) {
-      const Leaf& leaf = use.slots.at(slot);
-      const auto found = gradients.find(slot);
-      if (found == gradients.end()) {
-        refused_[leaf.parameter] = "no rule for this use of " + use.node->name();
-        continue;
-      }
-      rules_[leaf.parameter].insert(rule.name);
-      if (graph_.times.at(leaf.parameter) == 1)
-        add_gradient(leaf.parameter, leaf, found->second);
-      else
-        waiting_[leaf.parameter].push_back({leaf, found->second});
-    }
+    std::vector<int> parameters;
+    for (int slot : wanted) parameters.push_back(use.slots.at(slot).parameter);
+    guarded(parameters, [&] { take(use, rule.name, wanted, rule.gradients(arrival)); });
+    if (row_ < 0) continue;
+    const double total = delta.abs().sum(at::kDouble).item<double>();
+    for (int slot : wanted) arrived_[use.slots.at(slot).parameter] += total;
   }
+}
+
+// A rule that fails on a use that it wasn't made for costs its parameters time, not the run.
+void Pass::guarded(const std::vector<int>& parameters, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    if (what.find("allocate memory") != std::string::npos) throw;
+    for (int parameter : parameters) refused_[parameter] = "its rule failed: " + what.substr(0, what.find('\n'));
+  }
+}
+
+void Pass::take(const Use& use, const char* rule, const std::set<int>& slots,
+                const std::map<int, Gradient>& gradients) {
+  for (int slot : slots) {
+    const Leaf& leaf = use.slots.at(slot);
+    const auto found = gradients.find(slot);
+    if (found == gradients.end()) {
+      refused_[leaf.parameter] = "no rule for this use of " + use.node->name();
+      continue;
+    }
+    rules_[leaf.parameter].insert(rule);
+    if (!found->second.plain) not_plain_.insert(leaf.parameter);
+    if (graph_.times.at(leaf.parameter) == 1)
+      add_gradient(leaf.parameter, leaf, found->second);
+    else
+      waiting_[leaf.parameter].push_back({leaf, found->second});
+  }
+}
+
+std::map<int, double> Pass::arrived() const {
+  std::map<int, double> plain;
+  for (const auto& [parameter, total] : arrived_)
+    if (!not_plain_.count(parameter)) plain[parameter] = total;
+  return plain;
 }
 
 void Pass::add_gradient(int parameter, const Leaf& leaf, const Gradient& gradient) {
@@ -232,7 +271,8 @@ void Pass::add_together(int parameter, const std::vector<Waiting>& uses) {
       left.push_back(l.reshape({samples_, -1, l.size(1)}));
       right.push_back(r.reshape({samples_, -1, r.size(1)}));
     }
-    to.add({at::cat(left, 1).flatten(0, 1), at::cat(right, 1).flatten(0, 1)}, uses[0].leaf, samples_);
+    to.add({at::cat(left, 1).flatten(0, 1), at::cat(right, 1).flatten(0, 1), uses[0].gradient.product.seen},
+           uses[0].leaf, samples_);
     return;
   }
   int64_t size = 1;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -16,6 +17,7 @@
 #include "mas/io/pytorch_file.h"
 #include "mas/model/accuracy.h"
 #include "mas/model/script_model.h"
+#include "mas/random.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -42,7 +44,6 @@ Shard parse_shard(const std::string& text) {
 EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   EstimatorOptions parsed;
   parsed.fisher = parse_fisher(options.fisher);
-  parsed.seed = options.seed;
   if (options.method == "local") {
     parsed.method = Method::kLocal;
   } else if (options.method == "ewc") {
@@ -57,6 +58,7 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
     throw UsageError("--estimator", fmt::format("must be per-sample or batch:N, got {}", options.estimator));
   }
   if (parsed.method != Method::kMas) throw UsageError("--estimator", "batch:N is for --method mas");
+  if (options.memory > 0) throw UsageError("--memory", "can't bound batch:N, which takes N samples at a time");
   return parsed;
 }
 
@@ -90,6 +92,7 @@ struct Source {
   std::string spec;
   std::unique_ptr<Dataset> data;
   std::vector<int64_t> rows;
+  uint64_t seed = 0;  // of draws, which a row's number completes: shards draw what the whole would
 };
 
 OpenOptions open_options(const ImportanceOptions& options) {
@@ -102,9 +105,9 @@ OpenOptions open_options(const ImportanceOptions& options) {
 at::Tensor targets_of(const Model& model, const at::Tensor& labels, const std::string& data) {
   if (!model.tasks().empty()) return model.targets(labels, model.tasks().back(), data);
   const int64_t outputs = model.network().feature_size();
-  if (labels.numel() && labels.max().item<int64_t>() >= outputs) {
-    throw Error(data,
-                fmt::format("label {} has no output: {} has {}", labels.max().item<int64_t>(), model.name(), outputs));
+  for (const int64_t label : {labels.min().item<int64_t>(), labels.max().item<int64_t>()}) {
+    if (label < 0 || label >= outputs)
+      throw Error(data, fmt::format("label {} has no output: {} has {}", label, model.name(), outputs));
   }
   return labels;
 }
@@ -121,7 +124,10 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
   std::vector<Source> sources;
   for (const auto& spec : specs) {
     const auto parsed = DataSpec::parse(spec);
-    Source source{parsed.str(), open_dataset(parsed, open), {}};
+    Source source{parsed.str(),
+                  open_dataset(parsed, open),
+                  {},
+                  derive_seed(options.seed, fmt::format("fisher/{}", sources.size()))};
     check_input(model, *source.data, source.spec);
     if (reads_labels(options) && !source.data->has_labels()) {
       throw Error(source.spec, "has no labels, which --fisher empirical needs; exact and sampled don't");
@@ -233,12 +239,21 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   Estimator estimator(make_forward(model, options.outputs), parameters, estimator_options);
   LoaderOptions order;
   order.batch_size = options.batch_size;
-  if (order.batch_size == 0) order.batch_size = estimator.part_size(sources[0].data->images({sources[0].rows.at(0)}));
+  if (order.batch_size == 0) {
+    const auto some = std::find_if(sources.begin(), sources.end(), [](const Source& s) { return !s.rows.empty(); });
+    order.batch_size = estimator.part_size(some->data->images({some->rows[0]}));
+  }
   order.labels = reads_labels(options);
   for (auto& source : sources) {
     Loader loader(*source.data, source.rows, order);
+    int64_t at = 0;
     for (Batch batch; loader.next(batch);) {
-      estimator.add(batch.images, order.labels ? targets_of(model, batch.labels, source.spec) : at::Tensor());
+      at::Tensor given;
+      const int64_t n = batch.images.size(0);
+      if (order.labels) given = targets_of(model, batch.labels, source.spec);
+      if (options.fisher == "sampled") given = draws({source.rows.data() + at, static_cast<size_t>(n)}, source.seed);
+      at += n;
+      estimator.add(batch.images, given);
       fed += batch.images.size(0);
       if (options.progress) options.progress(fed, total);
     }

@@ -9,7 +9,8 @@
 namespace mas {
 
 Seeds squared_norm_seeds() {
-  return [](const at::Tensor& y, const at::Tensor&) { return std::vector<at::Tensor>{2 * y}; };
+  return {[](const at::Tensor&) { return int64_t{1}; },
+          [](const at::Tensor& y, const at::Tensor&, int64_t) { return 2 * y; }};
 }
 
 Fisher parse_fisher(const std::string& text) {
@@ -20,36 +21,36 @@ Fisher parse_fisher(const std::string& text) {
 }
 
 Seeds fisher_seeds(Fisher kind) {
-  return [kind](const at::Tensor& y, const at::Tensor& given) {
-    if (y.dim() != 2) {
-      throw Error("network", fmt::format("the Fisher information needs outputs [samples, classes], but these are {}",
-                                         shape_text(y.sizes())));
-    }
+  Seeds seeds;
+  seeds.count = [kind](const at::Tensor& y) {
+    if (y.dim() == 2) return kind == Fisher::kExact ? y.size(1) : 1;
+    throw Error("network", fmt::format("the Fisher information needs outputs [samples, classes], but these are {}",
+                                       shape_text(y.sizes())));
+  };
+  // ∂ log p_c / ∂y = e_c - p
+  seeds.at = [kind](const at::Tensor& y, const at::Tensor& given, int64_t s) {
     const at::Tensor p = at::softmax(y, 1);
-    std::vector<at::Tensor> seeds;
-    // ∂ log p_c / ∂y = e_c - p
     if (kind == Fisher::kExact) {
-      for (int64_t c = 0; c < y.size(1); c++) {
-        at::Tensor score = -p;
-        score.select(1, c).add_(1);
-        seeds.push_back(score.mul_(p.narrow(1, c, 1).sqrt()));
-      }
-      return seeds;
+      at::Tensor score = -p;
+      score.select(1, s).add_(1);
+      return score.mul_(p.narrow(1, s, 1).sqrt());
     }
     at::Tensor chosen = given;
     if (kind == Fisher::kSampled) {
       const at::Tensor below = p.to(at::kDouble).cumsum(1).le(given.unsqueeze(1));
       chosen = below.sum(1).clamp_max(y.size(1) - 1);
+    } else if (chosen.max().item<int64_t>() >= y.size(1)) {
+      throw Error("labels", fmt::format("{} has no output, there are {}", chosen.max().item<int64_t>(), y.size(1)));
     }
-    seeds.push_back((-p).scatter_add(1, chosen.unsqueeze(1), at::ones_like(p.narrow(1, 0, 1))));
-    return seeds;
+    return (-p).scatter_add(1, chosen.unsqueeze(1), at::ones_like(p.narrow(1, 0, 1)));
   };
+  return seeds;
 }
 
-at::Tensor draws(const std::vector<int64_t>& numbers, uint64_t seed) {
+at::Tensor draws(at::ArrayRef<int64_t> numbers, uint64_t seed) {
   at::Tensor all = at::empty({static_cast<int64_t>(numbers.size())}, at::kDouble);
   double* to = all.data_ptr<double>();
-  for (int64_t number : numbers) *to++ = SplitMix64(SplitMix64::mix(seed) + static_cast<uint64_t>(number)).uniform();
+  for (int64_t number : numbers) *to++ = SplitMix64(seed + static_cast<uint64_t>(number)).uniform();
   return all;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -8,8 +9,13 @@
 namespace mas {
 
 /// What is measured, as gradients with respect to the network's outputs: a backward pass starts from each, and what the
-/// passes give for a parameter adds up after |.| or the square. y [n, ...] and Samples::given to tensors of y's shape.
-using Seeds = std::function<std::vector<at::Tensor>(const at::Tensor& y, const at::Tensor& given)>;
+/// passes give for a parameter adds up after |.| or the square.
+struct Seeds {
+  /// How many there are for outputs y [n, ...]. Throws Error for outputs that have none.
+  std::function<int64_t(const at::Tensor& y)> count;
+  /// The s-th, of y's shape; given: Samples::given.
+  std::function<at::Tensor(const at::Tensor& y, const at::Tensor& given, int64_t s)> at;
+};
 
 /// 2y, the gradient of ‖y‖² (Aljundi et al., section 4.1).
 Seeds squared_norm_seeds();
@@ -26,7 +32,7 @@ Fisher parse_fisher(const std::string& text);  ///< throws UsageError
 /// 1); kEmpirical: int64 indices of outputs.
 Seeds fisher_seeds(Fisher kind);
 
-/// float64 [n] in [0, 1): the draw of each sample depends on the seed and its number alone.
-at::Tensor draws(const std::vector<int64_t>& numbers, uint64_t seed);
+/// float64 [n] in [0, 1): each depends on the seed and its number alone.
+at::Tensor draws(at::ArrayRef<int64_t> numbers, uint64_t seed);
 
 }  // namespace mas

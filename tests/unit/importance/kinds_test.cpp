@@ -1,4 +1,7 @@
 // Every kind of node that the fast path knows, in networks that use it, against one sample at a time in double.
+#include <set>
+
+#include "mas/error.h"
 #include "mas/importance/estimator.h"
 #include "unit/importance/networks.h"
 
@@ -16,23 +19,35 @@ struct Net : nn::Module {
   }
 };
 
-// Feeds x in batches of several sizes and judges all parameters; they take the `paths` (by the end of their names).
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Feeds x in batches of several sizes and judges all parameters. They take the `paths` (by the end of their names), of
+// which each has to be taken by one at least; others take no loop.
 void judge(nn::Module& net, const Forward& forward, const at::Tensor& x,
            const std::vector<std::pair<std::string, std::string>>& paths, double tolerance = 1e-5) {
   net.eval();
   std::vector<NamedTensors> got;
-  for (int64_t batch : {x.size(0), int64_t(5), int64_t(1)}) {
+  for (int64_t batch : {x.size(0), int64_t(5), int64_t(3), int64_t(2), int64_t(1)}) {
+    CAPTURE(batch);
     Estimator e(forward, parameters(net));
     got.push_back(test::estimate(e, x, batch));
-    if (batch == 1) continue;  // a single sample may take the loop: it is one
+    if (batch == 1) continue;  // the loop, then
+    std::set<std::string> met;
     for (const auto& p : e.paths()) {
       CAPTURE(p.parameter);
       CAPTURE(p.why);
-      for (const auto& [end, want] : paths)
-        if (p.parameter.size() >= end.size() &&
-            p.parameter.compare(p.parameter.size() - end.size(), end.size(), end) == 0)
-          CHECK(p.path == want);
+      bool named = false;
+      for (const auto& [end, want] : paths) {
+        if (!ends_with(p.parameter, end)) continue;
+        CHECK(p.path == want);
+        named = true;
+        met.insert(end);
+      }
+      if (!named) CHECK(p.path != "loop");
     }
+    for (const auto& entry : paths) CHECK(met.count(entry.first));
   }
   net.to(at::kDouble);
   const auto want = one_by_one(forward, parameters(net), x.is_floating_point() ? x.to(at::kDouble) : x);
@@ -55,7 +70,7 @@ TEST_CASE("transposed and three-dimensional convolutions of odd shapes are right
     const int64_t extra = s > 1 ? pick(0, s - 1) : 0, size = d * (k - 1) + 1 + pick(0, 4);
     CAPTURE(round);
     const bool bias = round % 4 != 1;
-    const std::vector<std::pair<std::string, std::string>> paths{{"weight", "convolution"}, {"bias", "convolution"}};
+    const std::vector<std::pair<std::string, std::string>> paths{{"weight", "convolution"}};
     switch (round % 4) {
       case 0: {
         nn::ConvTranspose1d net(nn::ConvTranspose1dOptions(in, out, k)
@@ -149,16 +164,14 @@ TEST_CASE("recurrent layers are right in either layout and don't take the loop")
             const auto y = std::get<0>(lstm(batch_first ? x : x.transpose(0, 1)));
             return batch_first ? y : y.transpose(0, 1);
           },
-          torch::randn({9, 4, 5}),
-          {{"weight_ih", "linear"}, {"weight_hh", "linear"}, {"weight_ih_l0", "linear"}, {"weight_hh_l0", "linear"}});
+          torch::randn({9, 4, 5}), {});
     nn::GRU gru(nn::GRUOptions(5, 6).batch_first(batch_first));
     judge(*gru,
           [=](const at::Tensor& x) mutable {
             const auto y = std::get<0>(gru(batch_first ? x : x.transpose(0, 1)));
             return batch_first ? y.select(1, -1) : y[-1];  // the last step alone
           },
-          torch::randn({9, 4, 5}),
-          {{"weight_ih", "linear"}, {"weight_hh", "linear"}, {"weight_ih_l0", "linear"}, {"weight_hh_l0", "linear"}});
+          torch::randn({9, 4, 5}), {});
   }
   nn::LSTMCell cell(5, 7);
   judge(*cell,
@@ -167,8 +180,7 @@ TEST_CASE("recurrent layers are right in either layout and don't take the loop")
           for (int64_t t = 0; t < 3; t++) state = cell(x.select(1, t), state);
           return std::get<0>(state);
         },
-        torch::randn({9, 3, 5}),
-        {{"weight_ih", "linear"}, {"weight_hh", "linear"}, {"weight_ih_l0", "linear"}, {"weight_hh_l0", "linear"}});
+        torch::randn({9, 3, 5}), {});
 }
 
 TEST_CASE("attention and transformers are right in either layout and don't take the loop") {
@@ -230,7 +242,7 @@ TEST_CASE("bare parameters in arithmetic, products and einsum are right and don'
       {"subtract", {6}, [](auto& t, auto& p) { return (p - t).tanh(); }, "broadcast"},
       {"multiply", {1, 6}, [](auto& t, auto& p) { return (t * p).tanh(); }, "broadcast"},
       {"a scalar", {}, [](auto& t, auto& p) { return (t * p).tanh(); }, "broadcast"},
-      {"divide by", {4, 1}, [](auto& t, auto& p) { return (t / (p.abs() + 1)).tanh(); }, ""},
+      {"divide by", {4, 1}, [](auto& t, auto& p) { return (t / (p.abs() + 1)).tanh(); }, "loop"},
       {"divided", {6}, [](auto& t, auto& p) { return (p / (t.square() + 1)).tanh(); }, "broadcast"},
       {"divisor", {6}, [](auto& t, auto& p) { return (t / p).tanh(); }, "broadcast"},
       {"steps first",
@@ -263,7 +275,7 @@ TEST_CASE("bare parameters in arithmetic, products and einsum are right and don'
        },
        "broadcast"},
       {"x @ matrix", {6, 3}, [](auto& t, auto& p) { return t.matmul(p).tanh(); }, "linear"},
-      {"matrix @ x", {3, 4}, [](auto& t, auto& p) { return at::matmul(p, t).tanh(); }, ""},
+      {"matrix @ x", {3, 4}, [](auto& t, auto& p) { return at::matmul(p, t).tanh(); }, "linear"},
       {"x @ vector", {6}, [](auto& t, auto& p) { return t.matmul(p).tanh(); }, "linear"},
       {"matrix @ xᵀ", {3, 6}, [](auto& t, auto& p) { return p.mm(t.select(1, 0).t()).t().tanh(); }, "linear"},
       {"einsum",
@@ -294,16 +306,39 @@ TEST_CASE("bare parameters in arithmetic, products and einsum are right and don'
        {6, 3},
        [](auto& t, auto& p) { return t.transpose(0, 1).matmul(p).tanh().transpose(0, 1); },
        "linear"},
+      {"a row of a table", {2, 6}, [](auto& t, auto& p) { return t.matmul(p[0]).tanh(); }, "linear"},
+      {"a bias for each row, samples across",
+       {3, 1},
+       [](auto& t, auto& p) {
+         return at::addmm(p, at::ones({3, 4}, t.options()), t.select(2, 0).t()).t().tanh();
+       },
+       "linear"},
+      {"a batch of one, transposed",
+       {1, 3, 6},
+       [](auto& t, auto& p) { return at::bmm(t.select(1, 0).unsqueeze(0), p.transpose(1, 2))[0].tanh(); },
+       "linear"},
+      {"steps first, the first step alone",
+       {6, 3},
+       [](auto& t, auto& p) { return t.transpose(0, 1).matmul(p).tanh()[0]; },
+       "linear"},
+      {"steps first, a vector, the first step alone",
+       {1, 6},
+       [](auto& t, auto& p) {
+         return (t.transpose(0, 1) * p.expand({4, 6}).unsqueeze(1)).tanh()[0];
+       },
+       "loop"},
+      {"one scale, steps first",
+       {1},
+       [](auto& t, auto& p) { return (t.transpose(0, 1).contiguous() * p).tanh().transpose(0, 1).mean(1); },
+       "broadcast"},
       {"used twice", {6, 6}, [](auto& t, auto& p) { return t.matmul(p).tanh().matmul(p.t()); }, "linear"},
   };
   for (const auto& [what, shape, f, path] : cases) {
     CAPTURE(what);
     auto net = std::make_shared<Net>();
     net->add("p", shape);
-    judge(
-        *net, [net = net.get(), &f = f](const at::Tensor& t) { return f(t, net->named_parameters()["p"]); }, x,
-        path.empty() ? std::vector<std::pair<std::string, std::string>>{}
-                     : std::vector<std::pair<std::string, std::string>>{{"p", path}});
+    judge(*net, [net = net.get(), &f = f](const at::Tensor& t) { return f(t, net->named_parameters()["p"]); }, x,
+          {{"p", path}});
   }
 }
 
@@ -328,4 +363,63 @@ TEST_CASE("a parameter that shows importance late is compared before it counts")
   CHECK(path(e, "late") == "broadcast");
   CHECK(path(e, "coupled") == "loop");
   CHECK(error(got, want) < 1e-5);
+}
+
+TEST_CASE("a network that mixes samples later, or by little, doesn't pass for one that doesn't") {
+  torch::manual_seed(19);
+  auto net = std::make_shared<Net>();
+  net->add("p", {6});
+  const auto p = [net = net.get()] { return net->named_parameters()["p"]; };
+  auto x = torch::randn({60, 6}).clamp(-3, 3);
+  x.slice(0, 40, 60).fill_(12).add_(torch::randn({20, 6}));
+  const std::vector<Forward> mixing{[=](const at::Tensor& t) {  // other nodes
+                                      auto h = t * p();
+                                      return t.max().item<float>() > 10 ? h - 0.5 * h.mean(0, true) : h;
+                                    },
+                                    [=](const at::Tensor& t) {  // values alone
+                                      const auto h = t * p();
+                                      return h + 5e-4 * h.mean(0, true).detach();
+                                    },
+                                    [=](const at::Tensor& t) {  // a step that only large inputs make
+                                      const auto h = t.reshape({-1, 2, 3}) * p().slice(0, 0, 3);
+                                      return t.max().item<float>() > 10 ? (h * h.mean()).flatten(1) : h.flatten(1);
+                                    }};
+  for (size_t i = 0; i < mixing.size(); i++) {
+    CAPTURE(i);
+    Estimator e(mixing[i], parameters(*net));
+    CHECK(error(test::estimate(e, x, 10), one_by_one(mixing[i], parameters(*net), x)) < 1e-5);
+    CHECK(path(e, "p") == "loop");
+  }
+  // The same nodes, and values that begin to mix: compared again, it is an error.
+  const Forward late = [=](const at::Tensor& t) {
+    const auto h = t * p(), gate = (t.max() > 10).to(at::kFloat);
+    return h - 0.5 * gate * h.mean(0, true);
+  };
+  Estimator e(late, parameters(*net));
+  CHECK_THROWS_WITH_AS(test::estimate(e, x.repeat({4, 1}), 10), doctest::Contains("batches of one sample"), Error);
+}
+
+TEST_CASE("small inputs hide nothing behind rounding") {
+  torch::manual_seed(20);
+  auto net = std::make_shared<Net>();
+  net->add("w", {6, 3});
+  const auto x = torch::randn({8, 4, 6});
+  judge(*net,
+        [net = net.get()](const at::Tensor& t) {
+          const auto y = (t.transpose(0, 1) * 1e-8).reshape({-1, 6}).mm(net->named_parameters()["w"]) * 1e7;
+          return y.view({4, -1, 3}).tanh().sum(0);
+        },
+        x, {{"w", "linear"}});
+}
+
+TEST_CASE("sparse gradients are read in the loop") {
+  torch::manual_seed(26);
+  nn::Embedding table(nn::EmbeddingOptions(7, 3).sparse(true));
+  EstimatorOptions options;
+  options.loop = true;
+  const Forward forward = [=](const at::Tensor& t) mutable { return table(t).tanh().sum(1); };
+  Estimator slow(forward, parameters(*table), options), fast(forward, parameters(*table));
+  const auto x = torch::randint(0, 7, {8, 4});
+  CHECK(error(test::estimate(fast, x, 4), test::estimate(slow, x, 4)) < 1e-5);
+  CHECK(path(fast, "weight") == "embedding");
 }

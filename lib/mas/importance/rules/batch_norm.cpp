@@ -18,7 +18,9 @@ std::map<int, Gradient> batch_norm(const Arrival& a) {
   const auto give = [&](int slot, const at::Tensor& per_row) {
     if (!a.slots.count(slot)) return;
     const at::Tensor apart = a.rows(per_row, 1);
+    if (!apart.defined()) return;
     const at::Tensor each = apart.size(1) == 1 ? apart.select(1, 0) : apart.sum(1);
+    all[slot].plain = slot == 2;
     all[slot].each = [=](int64_t first, int64_t count) { return each.narrow(0, first, count); };
   };
   give(1, sums.scaled * (var + node.eps).rsqrt());

@@ -134,10 +134,12 @@ std::map<int, Gradient> convolution(const Convolution& c, const Arrival& a) {
       g.kernel.arrange = [shape = size.vec()](const at::Tensor& w) { return w.transpose(1, 2).reshape(shape); };
     }
   }
-  if (a.slots.count(2))
+  if (a.slots.count(2)) {
+    all[2].plain = true;
     all[2].each = [=](int64_t first, int64_t count) {  // after slot 1, which fills the sums
       return sums.defined() ? sums.narrow(0, first, count) : delta.narrow(0, first, count).flatten(2).sum(2);
     };
+  }
   return all;
 }
 

@@ -16,6 +16,7 @@ std::map<int, Gradient> embedding(const Arrival& a) {
   const auto table = input_shape(node, 0);
   const auto index = a.rows(indices, 0);
   auto values = a.rows(a.delta, 1);
+  if (!index.defined() || !values.defined()) return all;
   if (node.padding_idx >= 0) values = values * index.ne(node.padding_idx).unsqueeze(2);
   auto& g = all[0];
   g.rows = {index, values};

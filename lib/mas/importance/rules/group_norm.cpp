@@ -23,8 +23,9 @@ std::map<int, Gradient> group_norm(const Arrival& a) {
   if (!sums_channels(a.delta, x, mean)) return all;
   const ChannelSums sums = channel_sums(a.delta, x, mean);
   const auto give = [&](int slot, const at::Tensor& each) {
-    if (a.slots.count(slot))
-      all[slot].each = [=](int64_t first, int64_t count) { return each.narrow(0, first, count); };
+    if (!a.slots.count(slot)) return;
+    all[slot].plain = slot == 2;
+    all[slot].each = [=](int64_t first, int64_t count) { return each.narrow(0, first, count); };
   };
   give(1, sums.scaled * inverse);
   give(2, sums.delta);

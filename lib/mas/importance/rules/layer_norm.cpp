@@ -15,6 +15,7 @@ std::map<int, Gradient> layer_norm(const Arrival& a) {
   std::map<int, Gradient> all;
   if (a.delta.sizes() != x.sizes() || a.delta.dim() <= kept) return all;
   const auto delta = a.rows(a.delta, kept);
+  if (!delta.defined()) return all;
   if (a.slots.count(1)) {
     const auto values = a.rows(x, kept), middle = a.rows(mean, kept), scale = a.rows(inverse, kept);
     all[1].each = [=](int64_t first, int64_t count) {
@@ -22,8 +23,10 @@ std::map<int, Gradient> layer_norm(const Arrival& a) {
       return (of(delta) * ((of(values) - of(middle)) * of(scale))).sum(1);
     };
   }
-  if (a.slots.count(2))
+  if (a.slots.count(2)) {
+    all[2].plain = true;
     all[2].each = [=](int64_t first, int64_t count) { return delta.narrow(0, first, count).sum(1); };
+  }
   return all;
 }
 

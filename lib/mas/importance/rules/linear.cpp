@@ -18,7 +18,8 @@ at::Tensor scaled(const at::Tensor& t, const at::Scalar& factor) { return factor
 Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& right, std::vector<int64_t> seen) {
   const at::Tensor l = a.rows(left, 1), r = a.rows(right, 1);
   Gradient g;
-  g.product = {l.flatten(0, 1), r.flatten(0, 1)};
+  if (!l.defined() || !r.defined()) return g;
+  g.product = {l.flatten(0, 1), r.flatten(0, 1), seen};
   seen.insert(seen.begin(), 0);
   g.each = [=](int64_t first, int64_t count) mutable {
     seen[0] = count;
@@ -27,27 +28,24 @@ Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& rig
   return g;
 }
 
+void put(std::map<int, Gradient>& all, int slot, Gradient g) {
+  if (g.each) all[slot] = std::move(g);
+}
+
 std::map<int, Gradient> addmm(const Arrival& a) {
   auto& node = static_cast<AddmmBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(0)) {
-    const at::Tensor delta = a.rows(scaled(a.delta, node.beta), 1);
-    auto seen = input_shape(node, 0);
-    seen.insert(seen.begin(), 0);
-    all[0].each = [=](int64_t first, int64_t count) mutable {
-      seen[0] = count;
-      return delta.narrow(0, first, count).sum(1).reshape(seen);
-    };
-  }
-  if (a.slots.count(2)) all[2] = product(a, saved(node, node.mat1_), scaled(a.delta, node.alpha), input_shape(node, 2));
+  if (a.slots.count(0)) put(all, 0, broadcast_gradient(a, 0, {}, node.beta.toDouble()));
+  if (a.slots.count(2))
+    put(all, 2, product(a, saved(node, node.mat1_), scaled(a.delta, node.alpha), input_shape(node, 2)));
   return all;
 }
 
 std::map<int, Gradient> mm(const Arrival& a) {
   auto& node = static_cast<MmBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(0)) all[0] = product(a, a.delta.t(), saved(node, node.mat2_).t(), input_shape(node, 0));
-  if (a.slots.count(1)) all[1] = product(a, saved(node, node.self_), a.delta, input_shape(node, 1));
+  if (a.slots.count(0)) put(all, 0, product(a, a.delta.t(), saved(node, node.mat2_).t(), input_shape(node, 0)));
+  if (a.slots.count(1)) put(all, 1, product(a, saved(node, node.self_), a.delta, input_shape(node, 1)));
   return all;
 }
 at::Tensor mm_lead(const at::Tensor& delta, int slot) { return slot == 0 ? delta.t() : delta; }
@@ -55,7 +53,7 @@ at::Tensor mm_lead(const at::Tensor& delta, int slot) { return slot == 0 ? delta
 std::map<int, Gradient> mv(const Arrival& a) {
   auto& node = static_cast<MvBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(1)) all[1] = product(a, saved(node, node.self_), a.delta.unsqueeze(1), input_shape(node, 1));
+  if (a.slots.count(1)) put(all, 1, product(a, saved(node, node.self_), a.delta.unsqueeze(1), input_shape(node, 1)));
   return all;
 }
 
@@ -70,11 +68,12 @@ std::map<int, Gradient> bmm(const Arrival& a) {
     const at::Tensor delta = bmm_lead(a.delta, slot);
     const at::Tensor &left = slot == 0 ? delta : x, &right = slot == 0 ? x : delta;
     if (x.size(1) == 1) {
-      all[slot] = product(a, left.select(1, 0), right.select(1, 0), input_shape(node, slot));
+      put(all, slot, product(a, left.select(1, 0), right.select(1, 0), input_shape(node, slot)));
       continue;
     }
     // A matrix for each of the batch, which isn't that of the samples: [n, t, batch, ...].
     const at::Tensor l = a.rows(left, 2), r = a.rows(right, 2);
+    if (!l.defined() || !r.defined()) continue;
     all[slot].each = [=](int64_t first, int64_t count) {
       return at::matmul(l.narrow(0, first, count).permute({0, 2, 3, 1}),
                         r.narrow(0, first, count).permute({0, 2, 1, 3}));

@@ -18,9 +18,10 @@ struct Gradient {
   std::function<at::Tensor(int64_t first, int64_t count)> each;
 
   /// A product, where it is one: sample n's is left_nᵀ right_n, of t rows each. left [n * t, k], right [n * t,
-  /// columns]; the elements of [k, columns] in order are those that the node saw.
+  /// columns]; reshaped, [k, columns] is what the node saw.
   struct Product {
     at::Tensor left, right;
+    std::vector<int64_t> seen;
   };
   Product product;
 
@@ -39,6 +40,9 @@ struct Gradient {
     std::function<at::Tensor(const at::Tensor&)> arrange;
   };
   Kernel kernel;
+
+  /// Sums of δ alone, which may cancel but for rounding: a bias in front of an instance norm.
+  bool plain = false;
 };
 
 /// Where the samples are among a tensor's leading dimensions, which count rows.
@@ -60,7 +64,8 @@ struct Arrival {
   std::set<int> slots;  ///< the inputs whose gradients are wanted
   bool kernels;         ///< whether Gradient::Kernel will be used: float32, and each parameter used once
 
-  /// [n, t, ...]: a tensor whose last `kept` dimensions are one row's, the others count rows as delta's do.
+  /// [n, t, ...]: a tensor whose last `kept` dimensions are one row's, the others count rows as delta's do. Undefined
+  /// where the order doesn't fit them.
   at::Tensor rows(const at::Tensor& tensor, int64_t kept) const;
   /// Whether delta's first dimension counts the samples, one row each.
   bool one_row() const { return order == Order::kFirst && delta.dim() > 0 && delta.size(0) == samples; }
@@ -92,5 +97,9 @@ at::Tensor saved(torch::autograd::Node& node, const Saved& variable) {
 
 /// The shape of the node's input in a slot, as the node saw it.
 std::vector<int64_t> input_shape(const torch::autograd::Node& node, int slot);
+
+/// The gradient of an input that the node broadcast over the samples: delta * factor * scale (factor undefined: 1),
+/// summed over every other dimension in which the input was broadcast. Without `each` when it wasn't broadcast so.
+Gradient broadcast_gradient(const Arrival& arrival, int slot, const at::Tensor& factor = {}, double scale = 1);
 
 }  // namespace mas

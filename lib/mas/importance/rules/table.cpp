@@ -42,7 +42,7 @@ at::Tensor by_sample(const at::Tensor& rows, int64_t samples, Order order) {
 
 at::Tensor Arrival::rows(const at::Tensor& tensor, int64_t kept) const {
   const at::Tensor apart = by_sample(tensor, samples, order);
-  return apart.flatten(1, apart.dim() - 1 - kept);
+  return apart.defined() && apart.dim() >= 2 + kept ? apart.flatten(1, apart.dim() - 1 - kept) : at::Tensor();
 }
 
 std::vector<int64_t> input_shape(const torch::autograd::Node& node, int slot) {
