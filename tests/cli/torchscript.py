@@ -4,6 +4,8 @@
                                     unlabelled.h5, ids.h5
     torchscript.py check MODEL.h5 TASK NET.pt     NET.pt, loaded by PyTorch, gives within 1e-6 what PyTorch computes with the
                                                   weights in MODEL.h5: a Net, whole or up to its pooling, or an mlp
+    torchscript.py omega GOLDEN.h5 GROUP MODEL.h5 the importance in MODEL.h5 is GROUP's in the golden file within 1e-5 of the
+                                                  largest value of each tensor
 """
 import json
 import sys
@@ -98,8 +100,19 @@ def check(model, task, exported):
     return net, x
 
 
+def judge_importance(golden, group, model):
+    with h5py.File(golden, "r") as a, h5py.File(model, "r") as b:
+        want, got, count = a[group], b["importance/sum"], b["importance"].attrs["count"]
+        assert set(want) == set(got) == set(b["weights"])
+        for name in want:
+            error, largest = np.abs(got[name][()] / count - want[name][()]).max(), np.abs(want[name][()]).max()
+            assert error <= 1e-5 * largest, (golden, group, name, error / largest)
+
+
 if sys.argv[1] == "make":
     make(sys.argv[2])
+elif sys.argv[1] == "omega":
+    judge_importance(*sys.argv[2:5])
 else:
     net, x = check(*sys.argv[2:5])
     if any(name.endswith("running_mean") for name, _ in net.named_buffers()):
