@@ -1,6 +1,7 @@
 #include "mas/importance/memory.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -35,13 +36,20 @@ int64_t free_memory() {
   return bounded ? std::clamp<int64_t>(most - used, 0, free) : free;
 }
 
+int64_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  int64_t all = 0, resident = 0;
+  return file >> all >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
 int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters) {
-  constexpr int64_t kBytesAParameter = 2 * 8 + 3 * 4;  // sums and their result; panels, their copy, the weight
+  constexpr int64_t kBytesAParameter = 2 * 8 + 3 * 4 + 8 + 4;  // sums, result; panels, copy, weight; both in the file
   int64_t fixed = 0;
   for (const auto& [name, value] : parameters) fixed += value.numel() * kBytesAParameter;
   if (memory > fixed) return memory - fixed;
-  throw UsageError("--memory",
-                   fmt::format("{} bytes are too few: the parameters' importance alone takes {}", memory, fixed));
+  throw UsageError("--memory", fmt::format("too little: beside what the program has by now, the parameters' importance "
+                                           "alone takes {} MB, and {} MB are left",
+                                           (fixed >> 20) + 1, std::max<int64_t>(0, memory >> 20)));
 }
 
 }  // namespace mas

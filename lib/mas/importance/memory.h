@@ -12,8 +12,12 @@ int64_t parse_bytes(const std::string& text, const std::string& option);
 /// What the system says could be had without swapping; 0 where it doesn't say.
 int64_t free_memory();
 
-/// Of `memory` bytes, those that passes may take beside what importance needs for the parameters whatever the batch:
-/// sums in double, panels in float and their copy when they are added up. Throws UsageError where nothing is left.
+/// What this process has in memory now: the program, LibTorch, the model.
+int64_t resident_memory();
+
+/// Of `memory` bytes beyond what is there, those that passes may take beside what importance needs for the parameters
+/// whatever the batch: sums in double, panels in float, and the file that is written. Throws UsageError where
+/// nothing is left.
 int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters);
 
 }  // namespace mas

@@ -223,7 +223,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   check_combinable(model.file.importance, parameters, model.name());
   const int64_t share = options.batch_size == 0 ? free_memory() / kFreeShare : 0;
   if (const int64_t memory = options.memory > 0 ? options.memory : share; memory > 0)
-    estimator_options.memory = memory_of_passes(memory, parameters);
+    estimator_options.memory = memory_of_passes(memory - resident_memory(), parameters);
   auto sources = open_sources(model, options);
   int64_t total = 0, fed = 0;
   for (const auto& source : sources) total += static_cast<int64_t>(source.rows.size());

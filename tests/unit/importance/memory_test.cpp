@@ -15,13 +15,14 @@ TEST_CASE("sizes in bytes are read with their units") {
   for (const auto* wrong : {"", "G", "0", "-1", "4g", "4GB", "1.5G", "99999999999T", "4 G"})
     CHECK_THROWS_AS(parse_bytes(wrong, "--memory"), UsageError);
   CHECK(free_memory() > 0);
+  CHECK(resident_memory() > 1 << 20);
 }
 
 TEST_CASE("what the parameters' importance takes isn't there for passes") {
   const NamedTensors parameters{{"w", torch::zeros({100, 100})}};
   CHECK(memory_of_passes(1000000, parameters) < 1000000);
   CHECK(memory_of_passes(1000000, parameters) > 0);
-  CHECK_THROWS_WITH_AS(memory_of_passes(100000, parameters), doctest::Contains("too few"), UsageError);
+  CHECK_THROWS_WITH_AS(memory_of_passes(100000, parameters), doctest::Contains("too little"), UsageError);
 }
 
 TEST_CASE("a memory bound makes parts smaller and leaves the importance as it is") {
