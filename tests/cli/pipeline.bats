@@ -64,7 +64,7 @@ setup_file() { load helper; make_models; }
 }
 
 @test "a model isn't written to a terminal" {
-  command -v script >/dev/null || skip "needs script(1)"
+  script -qec true /dev/null >/dev/null 2>&1 || skip "needs script(1) and a pseudo-terminal"
   run script -qec "mas-importance -q $(models)/first.h5" /dev/null
   [ "$status" -eq 2 ]
   [[ $output == *"mas-importance: standard output: is a terminal"* ]]

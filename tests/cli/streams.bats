@@ -135,8 +135,8 @@ P
 @test "JSON is UTF-8 whatever a file is called" {
   cp "$(models)/first.h5" $'caf\xe9.h5'
   silent mas-eval --json $'caf\xe9.h5' >out
-  iconv -f UTF-8 out >/dev/null
+  iconv -f UTF-8 -t UTF-8 out >/dev/null
   mas-data -q "$small" -o $'caf\xe9.h5.csv'
   silent mas-data --json $'caf\xe9.h5.csv' >out
-  iconv -f UTF-8 out >/dev/null
+  iconv -f UTF-8 -t UTF-8 out >/dev/null
 }
