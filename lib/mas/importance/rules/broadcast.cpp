@@ -93,12 +93,15 @@ Gradient broadcast_gradient(const Arrival& a, int slot, const at::Tensor& factor
   shape.insert(shape.end(), seen.begin(), seen.end());
   const int64_t across = a.order == Order::kSecond ? 1 : 0;
   if (int64_t(shape.size()) <= across || shape[across] != 1) return {};
-  std::vector<int64_t> over;  // dimensions of [n, t, the others] to sum
-  if (a.order != Order::kSecond || shape[0] == 1) over.push_back(1);
-  for (int64_t i = across + 1; i < int64_t(shape.size()); i++)
-    if (shape[i] == 1) over.push_back(i + 1 - across);
   const at::Tensor delta = by_sample(a.delta, a.samples, a.order);
   const at::Tensor scaled = factor.defined() ? by_sample(factor.expand(a.delta.sizes()), a.samples, a.order) : factor;
+  std::vector<int64_t> over;  // dimensions of [n, t, the others] to sum
+  const auto sum_over = [&](int64_t dim) {
+    if (delta.size(dim) > 1) over.push_back(dim);
+  };
+  if (a.order != Order::kSecond || shape[0] == 1) sum_over(1);
+  for (int64_t i = across + 1; i < int64_t(shape.size()); i++)
+    if (shape[i] == 1) sum_over(i + 1 - across);
   auto target = seen;
   target.insert(target.begin(), 0);
   Gradient g;

@@ -14,11 +14,13 @@ using torch::autograd::generated::MvBackward0;
 
 at::Tensor scaled(const at::Tensor& t, const at::Scalar& factor) { return factor.equal(1) ? t : t * factor; }
 
-// left [rows, k], right [rows, columns]: sample n's gradient is left_nᵀ right_n over its rows.
-Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& right, std::vector<int64_t> seen) {
+// left [rows, k], right [rows, columns]: sample n's gradient is left_nᵀ right_n over its rows. seen: where the node saw
+// another shape than [k, columns].
+Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& right, std::vector<int64_t> seen = {}) {
   const at::Tensor l = a.rows(left, 1), r = a.rows(right, 1);
   Gradient g;
   if (!l.defined() || !r.defined()) return g;
+  if (seen.empty()) seen = {l.size(2), r.size(2)};
   g.product = {l.flatten(0, 1), r.flatten(0, 1), seen};
   seen.insert(seen.begin(), 0);
   g.each = [=](int64_t first, int64_t count) mutable {
@@ -36,16 +38,15 @@ std::map<int, Gradient> addmm(const Arrival& a) {
   auto& node = static_cast<AddmmBackward0&>(a.node);
   std::map<int, Gradient> all;
   if (a.slots.count(0)) put(all, 0, broadcast_gradient(a, 0, {}, node.beta.toDouble()));
-  if (a.slots.count(2))
-    put(all, 2, product(a, saved(node, node.mat1_), scaled(a.delta, node.alpha), input_shape(node, 2)));
+  if (a.slots.count(2)) put(all, 2, product(a, saved(node, node.mat1_), scaled(a.delta, node.alpha)));
   return all;
 }
 
 std::map<int, Gradient> mm(const Arrival& a) {
   auto& node = static_cast<MmBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(0)) put(all, 0, product(a, a.delta.t(), saved(node, node.mat2_).t(), input_shape(node, 0)));
-  if (a.slots.count(1)) put(all, 1, product(a, saved(node, node.self_), a.delta, input_shape(node, 1)));
+  if (a.slots.count(0)) put(all, 0, product(a, a.delta.t(), saved(node, node.mat2_).t()));
+  if (a.slots.count(1)) put(all, 1, product(a, saved(node, node.self_), a.delta));
   return all;
 }
 at::Tensor mm_lead(const at::Tensor& delta, int slot) { return slot == 0 ? delta.t() : delta; }
@@ -53,7 +54,8 @@ at::Tensor mm_lead(const at::Tensor& delta, int slot) { return slot == 0 ? delta
 std::map<int, Gradient> mv(const Arrival& a) {
   auto& node = static_cast<MvBackward0&>(a.node);
   std::map<int, Gradient> all;
-  if (a.slots.count(1)) put(all, 1, product(a, saved(node, node.self_), a.delta.unsqueeze(1), input_shape(node, 1)));
+  const at::Tensor x = saved(node, node.self_);
+  if (a.slots.count(1)) put(all, 1, product(a, x, a.delta.unsqueeze(1), {x.size(1)}));
   return all;
 }
 
@@ -68,7 +70,7 @@ std::map<int, Gradient> bmm(const Arrival& a) {
     const at::Tensor delta = bmm_lead(a.delta, slot);
     const at::Tensor &left = slot == 0 ? delta : x, &right = slot == 0 ? x : delta;
     if (x.size(1) == 1) {
-      put(all, slot, product(a, left.select(1, 0), right.select(1, 0), input_shape(node, slot)));
+      put(all, slot, product(a, left.select(1, 0), right.select(1, 0), {1, left.size(2), right.size(2)}));
       continue;
     }
     // A matrix for each of the batch, which isn't that of the samples: [n, t, batch, ...].
