@@ -203,7 +203,8 @@ void Estimator::Impl::add_fast(const Samples& part) {
   }
   // Where a quiet parameter shows importance after all, that of this part stands apart until it has been compared.
   const Chosen quiet = trusted(Trust::kQuiet, keys);
-  std::vector<Accumulator> apart = accumulators();
+  std::vector<Accumulator> apart;
+  if (!quiet.empty()) apart = accumulators();
   for (int i : quiet) std::swap(sums_[i], apart[i]);
   now->add(parameters_, sums_, seeds_, part.given);
   for (int i : quiet) std::swap(sums_[i], apart[i]);
@@ -311,6 +312,7 @@ Estimator::Impl::Faults Estimator::Impl::compare(const Samples& samples, const C
                                                  std::vector<Accumulator>& fast, const std::map<int, double>& arrived,
                                                  const Keys& keys) {
   Faults faults;
+  if (chosen.empty()) return faults;
   std::vector<Accumulator> reference = accumulators();
   for (size_t begin = 0; begin < chosen.size();) {
     Chosen group;
@@ -330,11 +332,12 @@ Estimator::Impl::Faults Estimator::Impl::compare(const Samples& samples, const C
       double noise = terms == arrived.end() || elements == 0 ? 0 : terms->second / double(elements);
       noise *= wide ? kRoundingWide : kRounding;
       if (measure_ == Measure::kSquare) noise *= noise;
-      if (d.within(tolerance, noise, elements)) {
+      const bool same = d.within(tolerance, noise, elements);
+      disagrees_[i] = !same && options_.method == Method::kLocal;  // the next look may take it back
+      if (same) {
         trust_[{i, keys[i]}] = d.want_largest > 0 ? Trust::kFull : Trust::kQuiet;
       } else {
         faults[i] = fmt::format("differs from the loop by {:.2g} of its maximum", d.relative());
-        disagrees_[i] = options_.method == Method::kLocal;
       }
       reference[i] = Accumulator(parameters_[i], measure_);  // frees its sums
     }
@@ -346,10 +349,10 @@ Estimator::Impl::Faults Estimator::Impl::compare(const Samples& samples, const C
 void Estimator::Impl::check_again(const Samples& part, const Keys& keys) {
   const int64_t n = std::min(part.size(), kAgainSamples), first = parts_ % (part.size() - n + 1);
   const auto orders = orders_;
-  const auto disagrees = disagrees_;
   const Faults faults = check(part.narrow(first, n), trusted(Trust::kFull, keys), keys);
   if (faults.empty() && orders == orders_) return;
-  const int bad = faults.empty() ? 0 : faults.begin()->first;
+  const auto moved = std::mismatch(orders.begin(), orders.end(), orders_.begin()).first - orders.begin();
+  const int bad = faults.empty() ? int(moved) : faults.begin()->first;
   const auto name = std::find_if(names_.begin(), names_.end(), [&](const auto& entry) { return entry.second == bad; });
   throw Error(name->first,
               fmt::format("its gradients stopped being those of single samples before sample {} ({}); "
