@@ -46,9 +46,9 @@ struct Path {
 /// - when the network's graph or a sample's shape has changed;
 /// - where a parameter's importance was 0 in the samples compared: before any of it counts;
 /// - from time to time: one that disagrees then, after it was trusted, is an Error.
-/// Rounding decides some ReLUs and poolings in another way for a sample alone than in a batch: check_tolerance is for
-/// those. A network whose samples influence one another now and then, by their values, can pass between comparisons;
-/// batches of one sample are always right.
+/// Rounding decides some ReLUs and poolings in another way for a sample alone than in a batch: what differs a little is
+/// compared again without other decisions (self_check.h). A network whose samples influence one another now and then,
+/// by their values, can pass between comparisons; batches of one sample are always right.
 class Estimator {
  public:
   /// parameters: leaves of F's graph under their names (one leaf may have several); requires_grad is set on them.

@@ -1,6 +1,6 @@
 #include "mas/importance/loop.h"
 
-#include "mas/importance/check.h"
+#include "mas/importance/difference.h"
 #include "unit/importance/networks.h"
 
 using namespace mas;

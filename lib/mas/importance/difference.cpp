@@ -1,4 +1,4 @@
-#include "mas/importance/check.h"
+#include "mas/importance/difference.h"
 
 #include <algorithm>
 #include <cmath>
