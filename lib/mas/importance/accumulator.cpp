@@ -98,7 +98,8 @@ Accumulator::Panels& Accumulator::panels(const std::string& kind, int64_t groups
 }
 
 void Accumulator::add(const Gradient::Kernel& kernel, const Leaf& leaf) {
-  Panels& p = panels("outer", kernel.groups, kernel.k, kernel.columns, leaf, kernel.arrange);
+  const std::string kind = kernel.channels_last ? "outer, channels last" : "outer";
+  Panels& p = panels(kind, kernel.groups, kernel.k, kernel.columns, leaf, kernel.arrange);
   if (!p.outer) p.outer = std::make_unique<OuterSum>(kernel.groups, kernel.k, kernel.columns, measure_);
   kernel.add(*p.outer);
 }

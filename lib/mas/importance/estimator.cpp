@@ -13,9 +13,9 @@ namespace mas {
 namespace {
 
 constexpr int64_t kFlushSamples = 1024;  // float32 sums of more lose digits
-// A batch is taken in parts whose widest tensor stays in the cache, and below the 32 MiB from which glibc maps each
-// block anew. Every part reads all weights, though: many of them are worth larger parts. Measured.
-constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 28 << 20, kWeightsAPartByte = 8;
+// A batch is taken in parts whose widest tensor stays in the cache. Every part reads all weights a few times, though:
+// many of them are worth larger parts. Measured, with an allocator that keeps large blocks.
+constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 128 << 20, kPartBytesAWeightByte = 4;
 
 bool is_power_of_4(int64_t number) { return number > 0 && (number & (number - 1)) == 0 && number % 3 == 1; }
 
@@ -116,7 +116,7 @@ int64_t Estimator::Impl::part_size(const at::Tensor& x) {
   }
   int64_t weights = 0;
   for (const auto& p : subject_.parameters) weights += p.numel() * p.element_size();
-  const int64_t bytes = std::clamp(weights / kWeightsAPartByte, kPartBytes, kPartBytesMost);
+  const int64_t bytes = std::clamp(weights * kPartBytesAWeightByte, kPartBytes, kPartBytesMost);
   int64_t most = bytes / (extent_.widest * x.element_size());
   // What the forward pass keeps, and about as much of gradients.
   if (options_.memory > 0) most = std::min(most, options_.memory / (2 * extent_.total * x.element_size() + 1));

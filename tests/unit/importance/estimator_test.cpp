@@ -130,6 +130,27 @@ TEST_CASE("convolutions of odd shapes are right and don't take the loop") {
   }
 }
 
+TEST_CASE("samples larger than what the kernel takes at a time are right in either memory format") {
+  torch::manual_seed(17);
+  const auto conv = [](int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t groups, bool bias) {
+    return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(1).groups(groups).bias(bias));
+  };
+  nn::Sequential net(conv(3, 64, 3, 1, 1, true), nn::Tanh(), conv(64, 64, 3, 1, 1, false), nn::BatchNorm2d(64),
+                     nn::Tanh(), conv(64, 20, 5, 2, 4, true), nn::BatchNorm2d(20), nn::Tanh(), nn::Flatten());
+  for (auto& b : net->named_buffers())
+    if (b.value().is_floating_point()) b.value().uniform_(0.5, 1.5);
+  net->eval();
+  const auto x = torch::randn({3, 3, 43, 41});
+  const auto want = oracle(net, x);
+  for (auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    Estimator e(of(net), parameters(*net));
+    e.add(x.contiguous(format));
+    CHECK(error(e.sum(), want) < 1e-5);
+    CHECK(path(e, "0.weight") == "convolution");
+    CHECK(path(e, "3.weight") == "batch norm");
+  }
+}
+
 TEST_CASE("one-dimensional and transposed convolutions are right") {
   torch::manual_seed(5);
   auto one = nn::Sequential(nn::Conv1d(nn::Conv1dOptions(5, 19, 3).stride(2).padding(2).dilation(2)), nn::Tanh(),

@@ -15,6 +15,8 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 17;       // floats worth waking a thread for
 constexpr int64_t kPackedMost = 1 << 20;  // floats of delta packed at a time: they should stay in the cache
+constexpr int64_t kShare = 1 << 15;       // floats of a panel that an item's tiles pass over one after the other
+constexpr int kItemTiles = 16, kTileFloats = 24 * 16;  // the largest tile
 
 // The cheapest shapes that together cover the columns. The last shape is one vector wide.
 std::vector<TileShape> cover(const Kernels& kernels, int64_t columns) {
@@ -70,7 +72,7 @@ OuterSum::OuterSum(int64_t groups, int64_t k, int64_t columns, Measure measure)
 std::vector<OuterSum::Item> OuterSum::items(int64_t threads) const {
   int64_t all = 0;
   for (const Panel& p : panels_) all += groups_ * tiles(p);
-  const int64_t most = std::clamp<int64_t>(all / (8 * threads), 1, 16);
+  const int64_t most = std::clamp<int64_t>(all / (8 * threads), 1, kItemTiles);
   std::vector<Item> items;
   for (int64_t g = 0; g < groups_; g++)
     for (const Panel& p : panels_)
@@ -78,8 +80,8 @@ std::vector<OuterSum::Item> OuterSum::items(int64_t threads) const {
   return items;
 }
 
-void OuterSum::run(int64_t samples, const Source& x, const int64_t* offset, const float* packed,
-                   const Positions& positions, Measure measure) {
+void OuterSum::run(int64_t samples, const Source& x, const int64_t* offset, const float* packed, int64_t packed_sample,
+                   const Positions& positions) {
   const int64_t threads = at::get_num_threads(), length = positions.count();
   const auto work = items(threads);
   float* omega = omega_.data_ptr<float>();
@@ -87,14 +89,42 @@ void OuterSum::run(int64_t samples, const Source& x, const int64_t* offset, cons
   // An item owns its piece of omega, so nothing is reduced.
   hand_out(int64_t(work.size()), std::min(threads, 1 + multiplications / (8 * kGrain)), [&](int64_t i) {
     const auto& [group, panel, first, last] = work[i];
-    const int64_t count = tiles(*panel), before = group * width_ + panel->column;
+    const int64_t count = tiles(*panel), before = group * width_ + panel->column, width = panel->shape.width;
+    const int64_t lines = positions.planes * positions.rows;
+    const int64_t share = std::max<int64_t>(1, kShare / (width * positions.columns));
+    float carry[kItemTiles][kTileFloats];
     for (int64_t n = 0; n < samples; n++)
-      for (int64_t t = first; t < last; t++) {
-        const int64_t k0 = t * k_ / count, k1 = (t + 1) * k_ / count;  // of nearly equal heights
-        panel->shape.tile[k1 - k0](x.data + n * x.sample + group * x.group, offset + k0,
-                                   packed + (n * groups_ * width_ + before) * length, positions, measure,
-                                   omega + before * k_ + k0 * panel->shape.width);
+      for (int64_t line = 0; line < lines; line += share) {
+        const Lines some{line, std::min(share, lines - line), line == 0, line + share >= lines};
+        for (int64_t t = first; t < last; t++) {
+          const int64_t k0 = t * k_ / count, k1 = (t + 1) * k_ / count;  // of nearly equal heights
+          panel->shape.tile[k1 - k0](x.data + n * x.sample + group * x.group, offset + k0,
+                                     packed + n * packed_sample + before * length, positions, some, measure_,
+                                     carry[t - first], omega + before * k_ + k0 * width);
+        }
       }
+  });
+}
+
+// delta of `samples` samples into panels, [sample][group][panel][position][columns of the panel].
+void OuterSum::pack(int64_t samples, const Delta& delta, int64_t length, float* packed, float* sums) const {
+  const int64_t count = int64_t(panels_.size()), blocks = groups_ * count, sample = groups_ * width_ * length;
+  at::parallel_for(0, samples * blocks, 1 + kGrain * blocks / sample, [&](int64_t begin, int64_t end) {
+    std::vector<float> sum(width_);
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t n = i / blocks, g = i % blocks / count;
+      const Panel& p = panels_[i % count];
+      const int64_t used = std::min<int64_t>(p.shape.width, columns_ - p.column), channel = g * columns_ + p.column;
+      const float* panel =
+          packed ? packed + n * sample + (g * width_ + p.column) * length : delta.data + n * delta.sample;
+      if (packed)
+        kernels_->pack(
+            {delta.data + n * delta.sample + channel * delta.channel_step, delta.channel_step, delta.position_step},
+            used, p.shape.width, length, const_cast<float*>(panel));
+      if (!sums) continue;
+      kernels_->sum_rows(panel, length, p.shape.width, sum.data());
+      std::copy_n(sum.data(), used, sums + n * groups_ * columns_ + channel);
+    }
   });
 }
 
@@ -102,28 +132,18 @@ void OuterSum::add(int64_t samples, const Source& x, const std::vector<int64_t>&
                    const Positions& positions, float* delta_sums) {
   const int64_t length = positions.count(), sample = groups_ * width_ * length;
   if (!samples || !length || !k_ || !columns_) return;
-  const int64_t chunk = std::clamp<int64_t>(kPackedMost / sample, 1, samples),
-                blocks = groups_ * int64_t(panels_.size());
-  float* packed = scratch(chunk * sample);
-  for (int64_t n0 = 0; n0 < samples; n0 += chunk) {
-    const int64_t some = std::min(chunk, samples - n0);
-    at::parallel_for(0, some * blocks, 1 + kGrain * blocks / sample, [&](int64_t begin, int64_t end) {
-      std::vector<float> sums(delta_sums ? width_ : 0);
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t n = i / blocks, g = i % blocks / int64_t(panels_.size());
-        const Panel& p = panels_[i % panels_.size()];
-        const int64_t used = std::min<int64_t>(p.shape.width, columns_ - p.column), channel = g * columns_ + p.column;
-        float* to = packed + n * sample + (g * width_ + p.column) * length;
-        kernels_->pack({delta.data + (n0 + n) * delta.sample + channel * delta.channel_step, delta.channel_step,
-                        delta.position_step},
-                       used, p.shape.width, length, to);
-        if (delta_sums) {
-          kernels_->sum_rows(to, length, p.shape.width, sums.data());
-          std::copy_n(sums.data(), used, delta_sums + (n0 + n) * groups_ * columns_ + channel);
-        }
-      }
-    });
-    run(some, {x.data + n0 * x.sample, x.sample, x.group}, offset.data(), packed, positions, measure_);
+  const int64_t chunk = std::clamp<int64_t>(kPackedMost / sample, 1, samples);
+  // Where a position's channels lie side by side and one panel takes them all, delta is packed as it is.
+  const bool ready = groups_ == 1 && panels_.size() == 1 && columns_ == width_ && delta.channel_step == 1 &&
+                     delta.position_step == width_;
+  float* packed = ready ? nullptr : scratch(chunk * sample);
+  for (int64_t n = 0; n < samples; n += chunk) {
+    const int64_t some = std::min(chunk, samples - n);
+    const Delta here{delta.data + n * delta.sample, delta.sample, delta.channel_step, delta.position_step};
+    if (!ready || delta_sums)
+      pack(some, here, length, packed, delta_sums ? delta_sums + n * groups_ * columns_ : nullptr);
+    run(some, {x.data + n * x.sample, x.sample, x.group}, offset.data(), ready ? here.data : packed,
+        ready ? delta.sample : sample, positions);
   }
 }
 

@@ -50,8 +50,9 @@ class OuterSum {
     const Panel* panel;
     int64_t first, last;
   };
-  void run(int64_t samples, const Source& x, const int64_t* offset, const float* packed, const Positions& positions,
-           Measure measure);
+  void pack(int64_t samples, const Delta& delta, int64_t length, float* packed, float* sums) const;
+  void run(int64_t samples, const Source& x, const int64_t* offset, const float* packed, int64_t packed_sample,
+           const Positions& positions);
   std::vector<Item> items(int64_t threads) const;
   int64_t tiles(const Panel& panel) const { return (k_ + panel.shape.max_rows - 1) / panel.shape.max_rows; }
 

@@ -25,19 +25,24 @@ constexpr int kWidth = hn::MaxLanes(kLanes);
 
 template <int kRows, int kVectors>
 void tile(const float* HWY_RESTRICT x, const int64_t* HWY_RESTRICT offset, const float* HWY_RESTRICT delta,
-          const Positions& positions, Measure measure, float* HWY_RESTRICT omega) {
+          const Positions& positions, const Lines& lines, Measure measure, float* HWY_RESTRICT carry,
+          float* HWY_RESTRICT omega) {
+  constexpr int kStep = kWidth * kVectors;
   Vector sum[kRows][kVectors];
   const float* row[kRows];
   HWY_UNROLL(16)
   for (int r = 0; r < kRows; r++) {
     row[r] = x + offset[r];
     HWY_UNROLL(4)
-    for (int v = 0; v < kVectors; v++) sum[r][v] = hn::Zero(kLanes);
+    for (int v = 0; v < kVectors; v++)
+      sum[r][v] = lines.begin ? hn::Zero(kLanes) : hn::LoadU(kLanes, carry + r * kStep + kWidth * v);
   }
-  for (int i = 0; i < kRows * kVectors * kWidth; i += 16) hwy::Prefetch(omega + i);  // arrives during the sums
-  for (int64_t line = 0; line < positions.planes * positions.rows; line++) {
+  if (lines.end)
+    for (int i = 0; i < kRows * kStep; i += 16) hwy::Prefetch(omega + i);  // arrives during the sums
+  delta += lines.first * positions.columns * kStep;
+  for (int64_t line = lines.first; line < lines.first + lines.count; line++) {
     int64_t at = line / positions.rows * positions.plane_step + line % positions.rows * positions.row_step;
-    for (int64_t j = 0; j < positions.columns; j++, at += positions.column_step, delta += kWidth * kVectors) {
+    for (int64_t j = 0; j < positions.columns; j++, at += positions.column_step, delta += kStep) {
       Vector d[kVectors];
       HWY_UNROLL(4)
       for (int v = 0; v < kVectors; v++) d[v] = hn::LoadU(kLanes, delta + kWidth * v);
@@ -53,12 +58,17 @@ void tile(const float* HWY_RESTRICT x, const int64_t* HWY_RESTRICT offset, const
   for (int r = 0; r < kRows; r++) {
     HWY_UNROLL(4)
     for (int v = 0; v < kVectors; v++) {
-      float* to = omega + kWidth * (r * kVectors + v);
-      const Vector g = sum[r][v], before = hn::LoadU(kLanes, to);
+      const int at = r * kStep + kWidth * v;
+      const Vector g = sum[r][v];
+      if (!lines.end) {
+        hn::StoreU(g, kLanes, carry + at);
+        continue;
+      }
+      const Vector before = hn::LoadU(kLanes, omega + at);
       if (measure == Measure::kSquare)
-        hn::StoreU(hn::MulAdd(g, g, before), kLanes, to);
+        hn::StoreU(hn::MulAdd(g, g, before), kLanes, omega + at);
       else
-        hn::StoreU(hn::Add(measure == Measure::kAbsolute ? hn::Abs(g) : g, before), kLanes, to);
+        hn::StoreU(hn::Add(measure == Measure::kAbsolute ? hn::Abs(g) : g, before), kLanes, omega + at);
     }
   }
 }

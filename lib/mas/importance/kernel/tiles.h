@@ -15,10 +15,17 @@ struct Positions {
   int64_t count() const { return planes * rows * columns; }
 };
 
+/// Neighbouring lines of positions, (h, i) counted as one: a share of a sample's that the cache holds. What tiles have
+/// summed over the lines before lies in `carry` until the last share is done.
+struct Lines {
+  int64_t first, count;
+  bool begin, end;  ///< the sample's first share; its last
+};
+
 /// omega[r][c] += f(sum_l x[p(l) + offset[r]] * delta[l][c]) for the rows of one tile. delta: [positions][width],
-/// packed; omega: [rows][width].
+/// packed, from the sample's first position; carry and omega: [rows][width].
 using Tile = void (*)(const float* x, const int64_t* offset, const float* delta, const Positions& positions,
-                      Measure measure, float* omega);
+                      const Lines& lines, Measure measure, float* carry, float* omega);
 
 /// Tiles of one width: as many channels as a few vectors hold, by as many rows as then stay in registers.
 struct TileShape {

@@ -35,6 +35,7 @@ struct Gradient {
   /// Or summed by the kernel, without ever lying in memory; float32 only.
   struct Kernel {
     int64_t groups = 0, k = 0, columns = 0;
+    bool channels_last = false;  ///< k is in the order (window, channel), else (channel, window)
     std::function<void(OuterSum&)> add;
     /// From [groups, k, columns] to the shape that the node saw.
     std::function<at::Tensor(const at::Tensor&)> arrange;
