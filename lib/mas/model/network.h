@@ -66,6 +66,7 @@ class LayeredNetwork : public Network {
 
   std::vector<Layer> layers_;
   bool training_ = false, takes_ids_ = false;
+  bool channels_last_ = false;  // images are laid out so on their way through the layers
 };
 
 /// The network that the architecture describes. `script`: the bytes of its TorchScript module, if it is one. Throws
