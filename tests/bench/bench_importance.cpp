@@ -1,9 +1,13 @@
 // What exact importance costs, next to a plain pass (batched forward + loss + backward, all weight gradients) over the
-// same batch. Everything runs in turn in one process, thousands of samples at a time, because products and sums in
-// double are put off over many batches; quoted are medians, and ratios of medians, for one batch.
-//   OMP_WAIT_POLICY=passive bench_importance --threads 2 [--allocator] [--json FILE]
+// same batch, in the better of the two memory formats for images. Everything runs in turn in one process; a pass over a
+// small network is repeated over thousands of samples at a time, because products and sums in double are put off over
+// many batches. Quoted are medians, and ratios of medians, for one batch.
+//   OMP_WAIT_POLICY=passive bench_importance --networks mlp:128,resnet18:32 --threads 2 [--allocator] [--json FILE]
+//   bench_importance --networks alexnet:128 --peak exact       the memory that one kind takes, in a process of its own
+#include <fmt/format.h>
 #include <hwy/targets.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -15,39 +19,18 @@
 #include <nlohmann/json.hpp>
 
 #include "mas/importance/estimator.h"
+#include "networks.h"
 
 namespace {
 
-namespace nn = torch::nn;
-
 struct Options {
-  std::vector<std::string> networks{"mlp", "convnet"};
-  int64_t batch = 128, runs = 21, loop_samples = 8;
+  std::vector<std::string> networks{"mlp:128", "convnet:128"};
+  double seconds = 20;  // that each network is measured for, at least
+  int64_t loop_samples = 8;
   int threads = 2;
   bool allocator = false;
-  std::string json;
+  std::string json, peak;
 };
-
-nn::Conv2d conv(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, int64_t padding = 0) {
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding));
-}
-nn::ReLU relu() { return nn::ReLU(nn::ReLUOptions(true)); }
-nn::MaxPool2d pool(int64_t kernel, int64_t stride) {
-  return nn::MaxPool2d(nn::MaxPool2dOptions(kernel).stride(stride));
-}
-
-nn::Sequential network(const std::string& name) {
-  if (name == "mlp")
-    return nn::Sequential(nn::Flatten(), nn::Linear(784, 400), relu(), nn::Linear(400, 400), relu(),
-                          nn::Linear(400, 10));
-  if (name == "convnet")
-    return nn::Sequential(conv(1, 32, 3), relu(), conv(32, 64, 3), relu(), pool(2, 2), nn::Flatten(),
-                          nn::Linear(9216, 10));
-  return nn::Sequential(conv(3, 64, 11, 4, 2), relu(), pool(3, 2), conv(64, 192, 5, 1, 2), relu(), pool(3, 2),
-                        conv(192, 384, 3, 1, 1), relu(), conv(384, 256, 3, 1, 1), relu(), conv(256, 256, 3, 1, 1),
-                        relu(), pool(3, 2), nn::Flatten(), nn::Linear(9216, 4096), relu(), nn::Linear(4096, 4096),
-                        relu(), nn::Linear(4096, 1000));
-}
 
 struct Time {
   double wall, cpu;  // seconds; cpu of all threads, which other programs on the machine disturb less
@@ -75,54 +58,93 @@ std::string variable(const char* name) {
   return value ? value : "unset";
 }
 
-nlohmann::json compare(const std::string& name, const Options& options) {
-  auto net = network(name);
-  net->eval();
-  const int64_t n = options.batch;
-  const auto x = name == "alexnet" ? torch::randn({n, 3, 224, 224}) : torch::rand({n, 1, 28, 28});
-  const auto labels = torch::randint(0, 10, {n});
-  mas::NamedTensors parameters;
-  for (auto& p : net->named_parameters()) parameters[p.key()] = p.value();
-  const mas::Forward forward = [&](const at::Tensor& t) { return net->forward(t); };
+struct Kind {
+  std::string name;
+  std::function<void()> pass;
+  std::function<void()> end = [] {};  // of a run: the sums in double
+  double samples = 1;                 // that it passes over, relative to the batch
+  std::vector<double> wall{}, cpu{};
+};
 
-  mas::Estimator exact(forward, parameters);
-  mas::EstimatorOptions batch_options, loop_options;
-  batch_options.batch_average = n;
-  loop_options.loop = true;
-  mas::Estimator batched(forward, parameters, batch_options), loop(forward, parameters, loop_options);
-  const int64_t few = std::min(n, options.loop_samples);
-  const std::vector<std::pair<std::string, std::function<void()>>> kinds{
-      {"plain pass",
-       [&] {
-         for (auto& p : net->parameters()) p.mutable_grad().reset();
-         nn::functional::cross_entropy(net->forward(x), labels).backward();
-       }},
-      {"exact", [&] { exact.add(x); }},
-      {"batch:" + std::to_string(n), [&] { batched.add(x); }},
-      {"loop", [&] { loop.add(x.slice(0, 0, few)); }}};
-  const double first = measure([&] { exact.add(x); }).wall;  // with its check, once a run
-  std::vector<std::vector<double>> wall(kinds.size()), cpu(kinds.size());
-  for (int64_t run = -2; run < options.runs; run++)
-    for (size_t i = 0; i < kinds.size(); i++) {
-      if (kinds[i].first == "loop" && run % 4 != 0) continue;
-      const bool looped = kinds[i].first == "loop";
-      const int64_t batches = looped ? 1 : std::max<int64_t>(1, (name == "mlp" ? 8192 : 1024) / n);
-      const Time t = measure([&] {
-        for (int64_t b = 0; b < batches; b++) kinds[i].second();
-      });
-      const double scale = looped ? double(n) / double(few) : 1.0 / double(batches);
-      if (run < 0) continue;
-      wall[i].push_back(t.wall * scale);
-      cpu[i].push_back(t.cpu * scale);
-    }
-  nlohmann::json row{{"network", name}, {"batch", n}, {"first_ms", 1e3 * first}};
-  for (size_t i = 0; i < kinds.size(); i++) {
-    row["ms"][kinds[i].first] = 1e3 * median(wall[i]);
-    row["ratio"][kinds[i].first] = median(wall[i]) / median(wall[0]);
-    row["cpu_ratio"][kinds[i].first] = median(cpu[i]) / median(cpu[0]);
+std::vector<Kind> kinds_of(const mas::bench::Example& e, const Options& options) {
+  const auto images = [&](at::MemoryFormat format) { return e.images() ? e.x.contiguous(format) : e.x; };
+  const auto plain = [&e](const at::Tensor& x) {
+    for (const auto& [name, p] : e.parameters) at::Tensor(p).mutable_grad().reset();
+    at::cross_entropy_loss(e.forward(x), e.labels).backward();
+  };
+  const auto estimate = [&](const char* name, const mas::EstimatorOptions& with, const at::Tensor& x,
+                            const at::Tensor& given = {}) {
+    auto estimator = std::make_shared<mas::Estimator>(e.forward, e.parameters, with);
+    return Kind{name, [estimator, x, given] { estimator->add(x, given); }, [estimator] { estimator->sum(); }};
+  };
+  const at::Tensor usual = images(at::MemoryFormat::Contiguous), best = images(at::MemoryFormat::ChannelsLast);
+  const int64_t n = e.x.size(0), few = std::min(n, options.loop_samples);
+  std::vector<Kind> kinds{{"plain", [=] { plain(usual); }}};
+  if (e.images()) kinds.push_back({"plain, channels last", [=] { plain(best); }});
+  kinds.push_back(estimate("exact", {}, best));
+  mas::EstimatorOptions fisher, batch, loop;
+  fisher.method = mas::Method::kFisher;
+  if (e.classes == 10) kinds.push_back(estimate("fisher", fisher, best));
+  fisher.fisher = mas::Fisher::kEmpirical;
+  kinds.push_back(estimate("fisher, empirical", fisher, best, e.labels));
+  batch.batch_average = n;
+  kinds.push_back(estimate("batch", batch, best));
+  loop.loop = true;
+  kinds.push_back(estimate("loop", loop, best.slice(0, 0, few)));
+  kinds.back().samples = double(few) / double(n);
+  return kinds;
+}
+
+mas::bench::Example parse(const std::string& text) {
+  const auto colon = text.find(':');
+  return mas::bench::example(text.substr(0, colon),
+                             colon == std::string::npos ? 128 : std::stoll(text.substr(colon + 1)));
+}
+
+nlohmann::json compare(const std::string& name, const Options& options) {
+  const auto e = parse(name);
+  auto kinds = kinds_of(e, options);
+  double first = 0, round = 0;  // seconds: exact's first pass, with its check, once a run; of all kinds together
+  for (auto& kind : kinds) {
+    const double time = measure(kind.pass).wall;
+    if (kind.name == "exact") first = time;
+    round += measure(kind.pass).wall;
   }
-  for (const auto& p : exact.paths()) row["paths"][p.parameter] = p.path;
+  const auto repeats = std::clamp<int64_t>(std::llround(0.5 / round), 1, 8192 / e.x.size(0));
+  const auto runs = std::clamp<int64_t>(std::llround(options.seconds / (round * double(repeats))), 5, 101);
+  for (int64_t run = 0; run < runs; run++)
+    for (auto& kind : kinds) {
+      if (kind.name == "loop" && run % 4 != 0) continue;
+      const int64_t passes = kind.name == "loop" ? 1 : repeats;
+      const Time t = measure([&] {
+        for (int64_t i = 0; i < passes; i++) kind.pass();
+      });
+      kind.wall.push_back(t.wall / (kind.samples * double(passes)));
+      kind.cpu.push_back(t.cpu / (kind.samples * double(passes)));
+    }
+  nlohmann::json row{{"network", name}, {"runs", runs}, {"first_ms", 1e3 * first}};
+  for (const auto& kind : kinds) row["ms"][kind.name] = 1e3 * median(kind.wall);
+  const auto best = std::min_element(kinds.begin(), kinds.begin() + (e.images() ? 2 : 1),
+                                     [](const Kind& a, const Kind& b) { return median(a.wall) < median(b.wall); });
+  row["plain"] = best->name;
+  for (const auto& kind : kinds) {
+    row["ratio"][kind.name] = median(kind.wall) / median(best->wall);
+    row["cpu_ratio"][kind.name] = median(kind.cpu) / median(best->cpu);
+  }
   return row;
+}
+
+// Of this process, in MB, after three passes of one kind and its sums.
+int64_t peak(const std::string& name, const Options& options) {
+  const auto e = parse(name);
+  for (const auto& kind : kinds_of(e, options)) {
+    if (kind.name != options.peak) continue;
+    for (int i = 0; i < 3; i++) kind.pass();
+    kind.end();
+  }
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
 }
 
 }  // namespace
@@ -130,13 +152,13 @@ nlohmann::json compare(const std::string& name, const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Time exact importance against a plain pass", "bench_importance"};
-  app.add_option("--networks", options.networks, "mlp, convnet, alexnet")->delimiter(',');
-  app.add_option("--batch", options.batch)->capture_default_str();
-  app.add_option("--runs", options.runs)->capture_default_str();
+  app.add_option("--networks", options.networks, "NAME:BATCH, see networks.h")->delimiter(',');
+  app.add_option("--seconds", options.seconds, "to measure each for, at least")->capture_default_str();
   app.add_option("--loop-samples", options.loop_samples)->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_flag("--allocator", options.allocator, "keep freed memory, as the tools do at the start of main");
   app.add_option("--json", options.json, "write the numbers to this file");
+  app.add_option("--peak", options.peak, "plain, exact, ...: print the process's peak memory in MB instead");
   CLI11_PARSE(app, argc, argv);
   if (options.allocator) {
     mallopt(M_MMAP_MAX, 0);
@@ -146,6 +168,10 @@ int main(int argc, char** argv) {
   at::set_num_threads(options.threads);
   torch::manual_seed(1711);
 
+  if (!options.peak.empty()) {
+    for (const auto& name : options.networks) std::cout << peak(name, options) << "\n";
+    return 0;
+  }
   std::string features;
   for (const int64_t target : hwy::SupportedAndGeneratedTargets())
     features += (features.empty() ? "" : " ") + std::string(hwy::TargetName(target));
@@ -158,16 +184,19 @@ int main(int argc, char** argv) {
   std::cout << "threads " << options.threads << ", cpu " << features << ", allocator "
             << report["allocator"].get<std::string>() << ", OPENBLAS_CORETYPE=" << variable("OPENBLAS_CORETYPE")
             << ", OMP_WAIT_POLICY=" << variable("OMP_WAIT_POLICY") << "\n\n"
-            << "| network | batch | plain pass, ms | exact / plain | the same in CPU time | batch:N / plain | loop / "
-               "plain | first batch, ms |\n"
-            << "|---|---|---|---|---|---|---|---|\n";
+            << "| network, batch | plain, ms | exact / plain | in CPU time | fisher exact / plain | empirical | "
+               "batch:N | loop "
+               "| first batch, ms |\n"
+            << "|---|---|---|---|---|---|---|---|---|\n";
   for (const auto& name : options.networks) {
     const auto row = compare(name, options);
-    const std::string n = std::to_string(options.batch);
-    std::cout << fmt::format("| {} | {} | {:.2f} | {:.3f} | {:.3f} | {:.3f} | {:.1f} | {:.1f} |\n", name, n,
-                             row["ms"]["plain pass"].get<double>(), row["ratio"]["exact"].get<double>(),
-                             row["cpu_ratio"]["exact"].get<double>(), row["ratio"]["batch:" + n].get<double>(),
-                             row["ratio"]["loop"].get<double>(), row["first_ms"].get<double>())
+    const auto ratio = [&](const char* kind) {
+      return row["ratio"].contains(kind) ? fmt::format("{:.2f}", row["ratio"][kind].get<double>()) : "";
+    };
+    std::cout << fmt::format("| {} | {:.2f} | {} | {:.2f} | {} | {} | {} | {} | {:.0f} |\n", name,
+                             row["ms"][row["plain"].get<std::string>()].get<double>(), ratio("exact"),
+                             row["cpu_ratio"]["exact"].get<double>(), ratio("fisher"), ratio("fisher, empirical"),
+                             ratio("batch"), ratio("loop"), row["first_ms"].get<double>())
               << std::flush;
     report["networks"].push_back(row);
   }
