@@ -53,6 +53,8 @@ void add_options(CLI::App& app, Options& o) {
                       ->check(CLI::IsMember({"head", "all"}))
                       ->capture_default_str()
                       ->type_name("WHICH");
+  app.add_option("--return", i.returned, "F is this one of the values that a TorchScript module returns")
+      ->type_name("N|NAME");
   const auto count = mas::tool::whole(1, 1000000000000);
   auto* limit = app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
   auto* shard = app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")

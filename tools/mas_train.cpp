@@ -39,7 +39,9 @@ void add_options(CLI::App& app, Options& o) {
   const auto count = mas::tool::whole(1, kMost);
   add("--arch", task.arch, "ARCH", "new network: mlp:H1,H2,... or another name, FILE.json or FILE.pt (see mas(7))");
   add("--init", task.init, "WEIGHTS", "its weights: safetensors, a PyTorch state dict or a model file");
-  add("--features", task.features, "LAYER", "heads go on this layer of FILE.pt, a TorchScript module [its output]");
+  add("--features", task.output.features, "LAYER",
+      "heads go on this layer of FILE.pt, a TorchScript module [its output]");
+  add("--return", task.output.returned, "N|NAME", "which one, where FILE.pt or that layer returns several values");
   add("--data", task.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
   o.name_option = add("--task", task.name, "NAME", "name of the task [task1, task2, ...]");
   add("--scenario", task.scenario, "WHICH", "task, domain or class [task]");

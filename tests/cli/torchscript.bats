@@ -76,6 +76,59 @@ G
   [ ! -e x.h5 ]
 }
 
+@test "of several values that a module returns, --return names the one to take" {
+  for choice in nested-0 nested-1.0 dictionary-logits dictionary-features named-aux; do
+    silent mas-importance -q "${choice%-*}.pt" --return "${choice#*-}" --data unlabelled.h5 -o o.h5
+    judge omega several.h5 "$choice" o.h5
+  done
+  silent mas-importance -q named.pt --return 1 --data unlabelled.h5,limit=50 -o part.h5
+  silent mas-importance -q part.h5 --data unlabelled.h5,limit=70 -o part.h5 # the model remembers it
+  fails 2 "mas-importance: --return: is for a TorchScript module; part.h5 is none, and a model keeps its own" \
+    mas-importance part.h5 --return 1 --data unlabelled.h5 -o x.h5
+  mas-train -q part.h5 --data data.h5,split=0.8 --epochs 1 -o t.h5
+  mas-export t.h5 | grep -q "^heads/task1/weight *4x3 "
+  mas-eval t.h5 | grep -q "^after task1 "
+  mas-train -q --arch recurrent.pt --features lstm --return 0 --data data.h5,split=0.8 --epochs 1 -o t.h5
+  mas-export t.h5 | grep -q "^heads/task1/weight *4x40 "
+  [ ! -e x.h5 ]
+}
+
+@test "a module that returns several values comes back as it is, or with a head on one of them" {
+  comes_back() {
+    mas-train -q --arch "$@" --data data.h5,split=0.8 --epochs 1 -o t.h5
+    mas-export t.h5 -o t.pt
+    mas-importance -q t.pt --data unlabelled.h5 -o x.h5
+  }
+  comes_back nested.pt --return 1.1
+  comes_back dictionary.pt --return features
+  comes_back named.pt --return aux
+  comes_back recurrent.pt --features lstm --return 0
+  mas-train -q --arch untyped.pt --return 0 --data data.h5,split=0.8 --epochs 1 -o t.h5
+  fails 1 "mas-export: t.h5: can't be written with a head, as its forward doesn't say *; annotate it in Python" mas-export t.h5 -o x.pt
+  mas-train -q --arch dictionary.pt --return logits --scenario class --data data.h5,split=0.8 --epochs 1 -o t.h5
+  mas-export t.h5 -o t.pt
+  fails 1 "mas-importance: t.pt: its forward returns a dictionary of 2; --return logits or features chooses" \
+    mas-importance t.pt --data unlabelled.h5 -o y.h5
+}
+
+@test "an error of --return says what there is" {
+  importance() { fails 1 "mas-importance: $1" mas-importance "${@:2}" --data unlabelled.h5 -o x.h5; }
+  importance "nested.pt: its forward returns a tuple of 2; --return 0 or 1 chooses" nested.pt
+  importance "nested.pt: its forward returns a list of 2 under 1; --return 1.0 or 1.1 chooses" nested.pt --return 1
+  importance "--return: nested.pt: its forward returns a tuple of 2, without -1; 0 or 1 chooses" nested.pt --return -1
+  importance "--return: nested.pt: its forward returns a tensor under 0, with nothing to choose from" nested.pt --return 0.0
+  importance "dictionary.pt: its forward returns a dictionary of 2; --return logits or features chooses" dictionary.pt
+  importance "--return: dictionary.pt: its forward returns a dictionary of 2, without 0; logits or features chooses" dictionary.pt --return 0
+  importance "untyped.pt: its forward returns a tuple of 2; --return 0 or 1 chooses" untyped.pt
+  importance "--return: net.pt: its forward returns a tensor, with nothing to choose from" net.pt --return 0
+  train() { fails "$1" "mas-train: $2" mas-train "${@:3}" --data data.h5 -o x.h5; }
+  train 1 "named.pt: its forward returns a tuple of 2; --return logits or aux chooses" --arch named.pt
+  train 1 "recurrent.pt: its layer lstm returns a tuple of 2; --return 0 or 1 chooses" --arch recurrent.pt --features lstm
+  train 2 "--return: is for a TorchScript module: --arch FILE.pt" --arch lenet --return 0
+  train 2 "--return: is for a new network: --arch FILE.pt; a model keeps its own" model.h5 --return 0
+  [ ! -e x.h5 ]
+}
+
 @test "in scenarios domain and class the module's own output is the head" {
   mas-train -q --arch net.pt --scenario class --data data.h5,split=0.8,classes=0-1 --epochs 1 -o a.h5
   mas-importance -q a.h5 | mas-train -q - --data data.h5,split=0.8,classes=2-3 --epochs 1 -o b.h5
@@ -144,7 +197,7 @@ P
   refused "weights.pt: a PyTorch file of weights without their network (torch.save of a state dict); *" weights.pt
   refused "object.pt: a PyTorch file that only Python can read (torch.save of torch.nn.modules.linear.Linear); *torch.jit.script(net).save*" object.pt
   refused "two-inputs.pt: its forward needs 2 inputs (x, mask), expected one; wrap it in a module *" two-inputs.pt
-  refused "pair.pt: its forward returns a tuple, expected a tensor; wrap it *" pair.pt
+  refused "numbers.pt: its forward returns a list, expected a tensor; wrap it *" numbers.pt
   refused "half.pt: weight is Half, expected float32 or float64; save the module after net.float()" half.pt
   refused "frozen.pt: its parameters are constants, as torch.jit.freeze makes them; save the module unfrozen" frozen.pt
   refused "unlabelled.h5: its samples of 1 x 8 x 8 values don't go through wide.pt: mat1 and mat2 shapes cannot be multiplied (2x64 and 99x4)" wide.pt

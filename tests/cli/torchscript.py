@@ -1,7 +1,8 @@
 """Modules and data for torchscript.bats, made and judged by PyTorch.
 
-    torchscript.py make DIR         net.pt (scripted), traced.pt, double.pt, tokens.pt and what can't be used; data.h5 (labels 0 to 3),
-                                    unlabelled.h5, ids.h5
+    torchscript.py make DIR         net.pt (scripted), traced.pt, double.pt, tokens.pt and what can't be used; nested.pt and others
+                                    that return several tensors; data.h5 (labels 0 to 3), unlabelled.h5, ids.h5;
+                                    several.h5: what their importance on unlabelled.h5 is
     torchscript.py check MODEL.h5 TASK NET.pt     NET.pt, loaded by PyTorch, gives within 1e-6 what PyTorch computes with the
                                                   weights in MODEL.h5: a Net, whole or up to its pooling, or an mlp
     torchscript.py omega GOLDEN.h5 GROUP MODEL.h5 the importance in MODEL.h5 is GROUP's in the golden file within 1e-5 of the
@@ -9,6 +10,7 @@
 """
 import json
 import sys
+from typing import Any, Dict, List, NamedTuple
 
 try:
     import h5py
@@ -38,13 +40,73 @@ class TwoInputs(nn.Linear):
         return nn.functional.linear(x, self.weight) * mask
 
 
-class Pair(nn.Module):
+class Several(nn.Module):
+    """Networks that return more than one tensor."""
+
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(64, 4)
+        self.stem = nn.Linear(64, 8)
+        self.fc = nn.Linear(8, 4)
+        self.aux = nn.Linear(8, 3)
+
+    def hidden(self, x):
+        return torch.tanh(self.stem(x.flatten(1)))
+
+
+class Nested(Several):
+    def forward(self, x):
+        h = self.hidden(x)
+        return self.fc(h), [self.aux(h), h]
+
+
+class Dictionary(Several):
+    def forward(self, x) -> Dict[str, torch.Tensor]:
+        h = self.hidden(x)
+        return {"logits": self.fc(h), "features": h}
+
+
+class Outputs(NamedTuple):
+    logits: torch.Tensor
+    aux: torch.Tensor
+
+
+class Named(Several):
+    def forward(self, x):
+        h = self.hidden(x)
+        return Outputs(self.fc(h), self.aux(h))
+
+
+class Untyped(Several):
+    def forward(self, x) -> Any:
+        h = self.hidden(x)
+        return self.fc(h), h
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 5, batch_first=True)
+        self.fc = nn.Linear(40, 4)
 
     def forward(self, x):
-        return self.fc(x.flatten(1)), x
+        return self.fc(self.lstm(x)[0].flatten(1))
+
+
+class Numbers(Several):
+    def forward(self, x) -> List[int]:
+        return x.shape
+
+
+def omega(net, outputs, images):
+    """Per parameter the mean over samples of |d ||outputs||^2 / d parameter|, one sample at a time."""
+    names, parameters = zip(*net.named_parameters())
+    total = [torch.zeros_like(p) for p in parameters]
+    for x in torch.from_numpy(images):
+        gradients = torch.autograd.grad(outputs(net(x[None])).square().sum(), parameters, allow_unused=True)
+        for t, g in zip(total, gradients):
+            if g is not None:
+                t += g.abs()
+    return {name: (t / len(images)).numpy() for name, t in zip(names, total)}
 
 
 def make(folder):
@@ -57,12 +119,18 @@ def make(folder):
     modules = {"net": script(net), "traced": torch.jit.trace(net.eval(), torch.randn(2, 1, 8, 8)),
                "double": script(Net().double()), "tokens": script(nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(15, 4))),
                "wide": script(nn.Sequential(nn.Flatten(), nn.Linear(99, 4))), "two-inputs": script(TwoInputs(64, 4)),
-               "pair": script(Pair()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
+               "nested": script(Nested()), "dictionary": script(Dictionary()), "named": script(Named()), "untyped": script(Untyped()),
+               "recurrent": script(Recurrent()), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
     for name, module in modules.items():
         module.save(f"{folder}/{name}.pt")
     torch.save(net.state_dict(), f"{folder}/weights.pt")
     torch.save(nn.Linear(3, 4), f"{folder}/object.pt")
     images, labels = rng.random((120, 1, 8, 8), np.float32), rng.integers(0, 4, 120)
+    with h5py.File(f"{folder}/several.h5", "w") as f:
+        for name, outputs in {"nested-0": lambda y: y[0], "nested-1.0": lambda y: y[1][0], "dictionary-logits": lambda y: y["logits"],
+                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux}.items():
+            for parameter, value in omega(modules[name.split("-")[0]], outputs, images).items():
+                f[f"{name}/{parameter}"] = value
     with h5py.File(f"{folder}/data.h5", "w") as f:
         f["images"], f["labels"] = images + labels[:, None, None, None] / 4, labels
     with h5py.File(f"{folder}/unlabelled.h5", "w") as f:

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 
@@ -104,14 +105,16 @@ Module trace(const Model& model, const TaskRecord* task) {
   return net;
 }
 
-// A module that came from PyTorch under "network", with the head of a task on its output or on that of its layer.
-Module with_head(const ScriptNetwork& network, const Module& inner, const NamedTensors& head) {
+// A module that came from PyTorch under "network", with the head of a task on its output or on that of its layer, of
+// which `subscript` takes a part.
+Module with_head(const ScriptNetwork& network, const Module& inner, const std::string& subscript,
+                 const NamedTensors& head) {
   Module net = new_module("WithHead");
   net.register_module("network", inner);
   for (const auto& [local, value] : head) add_tensor(net, "head." + local, value, false);
   std::string features = "self.network.forward(x)";
-  if (!network.layer().empty()) {
-    const auto function = forward_to_layer(inner, network.layer(), network.name());
+  if (const auto& layer = network.output().features; !layer.empty()) {
+    const auto function = forward_to_layer(inner, layer, network.name());
     const auto graph = function->graph();
     Value* self = graph->insertInput(0, "self")->setType(net.type());
     const torch::jit::WithInsertPoint start(*graph->nodes().begin());
@@ -120,18 +123,28 @@ Module with_head(const ScriptNetwork& network, const Module& inner, const NamedT
     add_method(net, "features", graph);
     features = "self.features(x)";
   }
-  // Also for features that are one value a sample, without a dimension of their own.
-  net.define("def forward(self, x):\n  y = torch.flatten(torch.unsqueeze(" + features +
-             ", -1), 1)\n  return torch.linear(y, self.head.weight, self.head.bias)\n");
+  // Also for what may be a tensor or none, and for features that are one value a sample, without a dimension of their
+  // own.
+  try {
+    net.define("def forward(self, x):\n  y = " + features + subscript +
+               "\n  assert isinstance(y, torch.Tensor)\n  y = torch.flatten(torch.unsqueeze(y, -1), 1)\n" +
+               "  return torch.linear(y, self.head.weight, self.head.bias)\n");
+  } catch (const torch::jit::ErrorReport&) {
+    throw Error(network.name(),
+                "can't be written with a head, as its forward doesn't say of what type it returns a value; "
+                "annotate it in Python");
+  }
   return net;
 }
 
-Module build(const Model& model, const TaskRecord* task) {
+// `output`: which of its outputs are the model's.
+Module build(const Model& model, const TaskRecord* task, ScriptOutput& output) {
   const auto* network = dynamic_cast<const ScriptNetwork*>(&model.network());
   if (!network) return trace(model, task);
   const Module inner = network->module().deepcopy();
   const auto head = task ? model.head_parameters(*task) : NamedTensors{};
-  return head.empty() ? inner : with_head(*network, inner, head);
+  if (head.empty()) output = network->output();
+  return head.empty() ? inner : with_head(*network, inner, network->choice(samples(model, 2)).subscript, head);
 }
 
 // The tensors are the model's own until here.
@@ -145,11 +158,11 @@ void own_parameters(const Module& net) {
   }
 }
 
-void check_same(Module& net, const Model& model, const TaskRecord* task) {
+void check_same(Module& net, const ScriptOutput& output, const Model& model, const TaskRecord* task) {
   const torch::jit::GraphOptimizerEnabledGuard plain(false);
   const auto x = samples(model, 3);
   const at::Tensor want = outputs(model, task, x);
-  const at::Tensor got = net.get_method("forward")({x}).toTensor().reshape(want.sizes());
+  const at::Tensor got = choose(net.get_method("forward")({x}), output, model.name()).tensor.reshape(want.sizes());
   if ((got - want).abs().max().item<double>() <= 1e-6 * (1 + want.abs().max().item<double>())) return;
   throw Error(model.name(), "this network can't be written as TorchScript: there it computes something else");
 }
@@ -162,8 +175,9 @@ std::string export_torchscript(const ExportContent& content) {
   const TaskRecord* task = nullptr;
   if (!content.task.empty()) task = &model.task(content.task);
   if (!task && !model.tasks().empty()) task = &model.tasks().back();
-  Module net = build(model, task);
-  check_same(net, model, task);
+  ScriptOutput output;
+  Module net = build(model, task, output);
+  check_same(net, output, model, task);
   own_parameters(net);
   std::ostringstream out;
   net.save(out);

@@ -20,8 +20,9 @@ struct ImportanceOptions {
   int64_t limit = 0;                     ///< samples; 0: all
   std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all
   int64_t batch_size = 128;              ///< samples a pass; 0: as many as `memory` and the cache hold
-  int64_t memory = 0;  ///< bytes that may be used; 0: no bound, or for batch_size 0 a quarter of what is free
-  OpenOptions open;    ///< where data are looked up
+  int64_t memory = 0;    ///< bytes that may be used; 0: no bound, or for batch_size 0 a quarter of what is free
+  std::string returned;  ///< of a TorchScript module: which of the values that it returns, see ScriptOutput
+  OpenOptions open;      ///< where data are looked up
   std::function<void(int64_t done, int64_t total)> progress;  ///< samples
 };
 

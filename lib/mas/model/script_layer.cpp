@@ -96,15 +96,12 @@ std::unique_ptr<torch::jit::GraphFunction> forward_to_layer(const torch::jit::Mo
     throw Error("--features", fmt::format("{} calls {} within an if or a loop; name a layer around it", name, layer));
   }
   Node* call = *found;
-  if (call->outputs().size() != 1 || call->output()->type()->kind() != c10::TypeKind::TensorType) {
-    throw Error("--features", fmt::format("{}: the output of {} is no tensor", name, layer));
-  }
   while (graph->outputs().size() > 0) graph->eraseOutput(0);
   graph->registerOutput(call->output());
   while (*graph->nodes().rbegin() != call) graph->nodes().rbegin()->destroy();
   torch::jit::EliminateDeadCode(graph);
   auto function = std::make_unique<torch::jit::GraphFunction>("features", graph, nullptr);
-  function->setSchema(forward.function().getSchema().cloneWithReturns({c10::Argument("", c10::TensorType::get())}));
+  function->setSchema(forward.function().getSchema().cloneWithReturns({c10::Argument("", call->output()->type())}));
   return function;
 }
 

@@ -3,13 +3,13 @@
 
 #include "mas/data/dataset.h"
 #include "mas/model/model.h"
+#include "mas/model/script_output.h"
 
 namespace mas {
 
 /// A new model, without tasks, of the TorchScript module in `bytes` for samples like those of `data`: the module runs
-/// on the first one. `features`: the layer whose output heads go on; empty: the module's own. Throws Error naming
-/// `name`, the module's file, or `spec`, the data.
-Model make_script_model(const std::string& bytes, const std::string& name, const std::string& features, Dataset& data,
+/// on the first one. Throws Error naming `name`, the module's file, or `spec`, the data.
+Model make_script_model(const std::string& bytes, const std::string& name, const ScriptOutput& output, Dataset& data,
                         const std::string& spec);
 
 }  // namespace mas

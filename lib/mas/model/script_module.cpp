@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <algorithm>
 #include <cctype>
 #include <new>
 #include <sstream>
@@ -52,6 +53,15 @@ bool may_be_tensor(const c10::TypePtr& type) {
          kind == TypeKind::OptionalType;
 }
 
+// What choose() looks into.
+bool may_hold_tensor(const c10::TypePtr& type) {
+  const auto kind = type->kind();
+  if (kind == TypeKind::DictType) return may_hold_tensor(type->containedType(1));
+  if (kind != TypeKind::TupleType && kind != TypeKind::ListType) return may_be_tensor(type);
+  const auto parts = type->containedTypes();
+  return std::any_of(parts.begin(), parts.end(), may_hold_tensor);
+}
+
 void check_forward(const Module& module, const std::string& name) {
   const auto forward = module.find_method("forward");
   if (!forward) throw Error(name, "has no forward method");
@@ -70,7 +80,7 @@ void check_forward(const Module& module, const std::string& name) {
                                   input.name(), kWrap));
   }
   const auto& returns = schema.returns();
-  if (returns.size() == 1 && may_be_tensor(returns[0].type())) return;
+  if (returns.size() == 1 && may_hold_tensor(returns[0].type())) return;
   throw Error(name, fmt::format("its forward returns {}, expected a tensor; {}",
                                 returns.empty() ? "nothing" : kind_of(returns[0].type()), kWrap));
 }

@@ -10,15 +10,15 @@ namespace mas {
 
 /// A TorchScript module from the bytes that torch.jit.save wrote, on the CPU. A child process loads them first, since
 /// LibTorch crashes on some damaged ones. Throws Error naming `name`, with what to do in Python, for anything that
-/// isn't a module with a forward from one tensor to one tensor.
+/// isn't a module with a forward from one tensor to a tensor, or to tuples, lists and dictionaries of some.
 torch::jit::Module load_script(const std::string& bytes, const std::string& name);
 
 /// What an exception of LibTorch's says in one line: the last one of a TorchScript traceback, without the kind of
 /// error.
 std::string one_line(const std::exception& error);
 
-/// forward up to the output of the submodule `layer` ("layer4.1"), as a function of the module and the sample; where
-/// forward calls it more than once, of the last call. Throws Error naming `name` and the layers that there are.
+/// forward up to what the submodule `layer` ("layer4.1") returns, as a function of the module and the sample; where
+/// forward calls it more than once, in the last call. Throws Error naming `name` and the layers that there are.
 std::unique_ptr<torch::jit::GraphFunction> forward_to_layer(const torch::jit::Module& module, const std::string& layer,
                                                             const std::string& name);
 

@@ -32,6 +32,14 @@ bool fits_file(const at::Tensor& buffer) {
   return (type == at::kFloat || type == at::kDouble) && at::isfinite(buffer).all().item<bool>();
 }
 
+// Empty where the architecture has no such key.
+std::string text_of(const json& arch, const char* key, const std::string& name) {
+  const auto it = arch.find(key);
+  if (it == arch.end()) return "";
+  if (!it->is_string()) throw Error(name, fmt::format("architecture whose \"{}\" is no text", key));
+  return it->get<std::string>();
+}
+
 std::string full_name(const std::string& module, const std::string& local) {
   return module.empty() ? local : module + "." + local;
 }
@@ -46,16 +54,13 @@ ScriptNetwork::ScriptNetwork(const json& arch, const std::string& script, const 
     throw Error(name, "architecture without a number of outputs");
   }
   feature_size_ = outputs->get<int64_t>();
-  if (arch.contains("features")) {
-    if (!arch["features"].is_string()) throw Error(name, "architecture whose \"features\" name no layer");
-    layer_ = arch["features"].get<std::string>();
-  }
+  output_ = {text_of(arch, "features", name), text_of(arch, "return", name)};
   open(script);
 }
 
-ScriptNetwork::ScriptNetwork(const std::string& script, const std::string& name, const std::string& features,
+ScriptNetwork::ScriptNetwork(const std::string& script, const std::string& name, const ScriptOutput& output,
                              const at::Tensor& x, const std::string& data)
-    : Network(x.sizes().slice(1).vec(), name), layer_(features) {
+    : Network(x.sizes().slice(1).vec(), name), output_(output) {
   open(script);
   for (const auto& [full, place] : parameters_) place.get().set_requires_grad(true);
   const at::Tensor y = probe(x, data);
@@ -72,6 +77,8 @@ at::Tensor ScriptNetwork::probe(const at::Tensor& x, const std::string& data) {
   const auto attempt = [&](const at::Tensor& samples, std::string& fault) -> at::Tensor {
     try {
       return run(samples);
+    } catch (const ChoiceError&) {
+      throw;  // the samples did go through
     } catch (const Error& error) {
       fault = error.what();
       return {};
@@ -94,7 +101,7 @@ ScriptNetwork::~ScriptNetwork() = default;
 
 void ScriptNetwork::open(const std::string& script) {
   module_ = std::make_unique<torch::jit::Module>(load_script(script, name_));
-  if (!layer_.empty()) to_layer_ = forward_to_layer(*module_, layer_, name_);
+  if (!output_.features.empty()) to_layer_ = forward_to_layer(*module_, output_.features, name_);
   std::map<std::tuple<const void*, Shape, Shape>, std::string> known;
   for (const auto& m : module_->named_modules()) {
     for (const auto& p : m.value.named_parameters(/*recurse=*/false)) {
@@ -139,13 +146,12 @@ void ScriptNetwork::load(const NamedTensors& weights, const NamedTensors& buffer
   assign(buffers, buffers_);
 }
 
-at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
+c10::IValue ScriptNetwork::call(const at::Tensor& x) const {
   // Optimised, layers hide in fused graphs that autograd, and so the importance's rules, can't look into.
   const torch::jit::GraphOptimizerEnabledGuard plain(false);
   const at::Tensor samples = x.is_floating_point() ? x.to(type_) : x;
-  c10::IValue result;
   try {
-    result = to_layer_ ? (*to_layer_)({module_->_ivalue(), samples}) : module_->get_method("forward")({samples});
+    return to_layer_ ? (*to_layer_)({module_->_ivalue(), samples}) : module_->get_method("forward")({samples});
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
@@ -153,8 +159,10 @@ at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
     if (cause.find("allocate memory") != std::string::npos) throw std::bad_alloc();
     throw Error(name_, cause);
   }
-  if (!result.isTensor()) throw Error(name_, fmt::format("its output is a {}, expected a tensor", result.tagKind()));
-  const at::Tensor y = result.toTensor();
+}
+
+at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
+  const at::Tensor y = choice(x).tensor;
   if (y.dim() == 0 || y.size(0) != x.size(0)) {
     throw Error(name_, fmt::format("its output is {} for {} samples, which have to be its first dimension; was it "
                                    "traced with a batch of another size?",
@@ -166,6 +174,8 @@ at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
   }
   return y.dim() == 1 ? y.unsqueeze(1) : y.flatten(1);
 }
+
+Choice ScriptNetwork::choice(const at::Tensor& x) const { return choose(call(x), output_, name_); }
 
 at::Tensor ScriptNetwork::features(const at::Tensor& x) const {
   Shape shape = input_;
@@ -198,7 +208,8 @@ json ScriptNetwork::architecture() const {
             {"type", "torchscript"},
             {"input", input_},
             {"outputs", feature_size_}};
-  if (!layer_.empty()) arch["features"] = layer_;
+  if (!output_.features.empty()) arch["features"] = output_.features;
+  if (!output_.returned.empty()) arch["return"] = output_.returned;
   return arch;
 }
 

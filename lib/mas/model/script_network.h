@@ -4,6 +4,7 @@
 #include <string>
 
 #include "mas/model/network.h"
+#include "mas/model/script_output.h"
 
 namespace torch::jit {
 struct GraphFunction;
@@ -14,17 +15,19 @@ namespace mas {
 
 /// A TorchScript module as a network: its output, flattened, or that of one of its layers, is the features. Its
 /// description is
-///   {"name": "net.pt", "type": "torchscript", "input": [3, 32, 32], "features": "layer4", "outputs": 512}
-/// with "features" where a layer was named, and "outputs" the number of features. The values in the module's bytes are
+///   {"name": "net.pt", "type": "torchscript", "input": [3, 32, 32], "features": "layer4", "return": "0", "outputs":
+///   512}
+/// with "features" where a layer was named, "return" where more than a tensor is returned (see ScriptOutput), and
+/// "outputs" the number of features. The values in the module's bytes are
 /// replaced by those that are loaded.
 class ScriptNetwork : public Network {
  public:
   /// `script`: the module's bytes. Throws Error naming `name`, what is wrong with the module, and what to do in Python.
   ScriptNetwork(const nlohmann::json& arch, const std::string& script, const std::string& name);
-  /// The same for samples like x [n, ...], on which the module runs once. `data` names them in messages. `features`:
-  /// a layer, or empty. Samples of 1 x H x W values may be sequences that were read as images of one channel: they are
+  /// The same for samples like x [n, ...], on which the module runs once. `data` names them in messages. Samples of
+  /// 1 x H x W values may be sequences that were read as images of one channel: they are
   /// taken as H x W where the module takes no others, or gives fewer values for these.
-  ScriptNetwork(const std::string& script, const std::string& name, const std::string& features, const at::Tensor& x,
+  ScriptNetwork(const std::string& script, const std::string& name, const ScriptOutput& output, const at::Tensor& x,
                 const std::string& data);
   ~ScriptNetwork() override;
 
@@ -40,16 +43,19 @@ class ScriptNetwork : public Network {
 
   nlohmann::json architecture() const;
   const torch::jit::Module& module() const { return *module_; }
-  const std::string& layer() const { return layer_; }  ///< empty: the module's own output
+  const ScriptOutput& output() const { return output_; }
+  /// What leads from the module's output, or the layer's, to the tensor that is the features, for samples x.
+  Choice choice(const at::Tensor& x) const;
 
  private:
   struct Place;
   void open(const std::string& script);
   void assign(const NamedTensors& values, const std::map<std::string, Place>& places);
+  c10::IValue call(const at::Tensor& x) const;
   at::Tensor run(const at::Tensor& x) const;
   at::Tensor probe(const at::Tensor& x, const std::string& data);
 
-  std::string layer_;
+  ScriptOutput output_;
   std::unique_ptr<torch::jit::Module> module_;
   std::unique_ptr<torch::jit::GraphFunction> to_layer_;  // null: the whole of forward
   std::map<std::string, Place> parameters_, buffers_;

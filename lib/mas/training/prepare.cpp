@@ -25,6 +25,11 @@ void check_text(const char* option, const std::string& text) {
   }
 }
 
+// The option that chose it; null: none.
+const char* option_of(const ScriptOutput& output) {
+  return !output.features.empty() ? "--features" : !output.returned.empty() ? "--return" : nullptr;
+}
+
 // What is wrong whatever the data and the model are.
 void check(const TaskOptions& o) {
   check_text("--task", o.name);
@@ -33,10 +38,11 @@ void check(const TaskOptions& o) {
   if (!o.init.empty() && o.arch.empty()) {
     throw UsageError("--init", "gives weights to a new network; add --arch, or leave it out: the model has its own");
   }
-  if (!o.features.empty() && o.arch.empty()) {
-    throw UsageError("--features", "is for a new network: --arch FILE.pt; a model keeps its own");
+  if (const auto* option = option_of(o.output); option && o.arch.empty()) {
+    throw UsageError(option, "is for a new network: --arch FILE.pt; a model keeps its own");
   }
-  check_text("--features", o.features);
+  check_text("--features", o.output.features);
+  check_text("--return", o.output.returned);
   parse_schedule(o.train.schedule);
   if (o.train.patience > 0 && o.train.validation == 0) {
     throw UsageError("--patience", "needs samples to judge by; add --validation 0.1, say");
@@ -55,9 +61,11 @@ Model new_model(const TaskOptions& o, Dataset& data) {
   const std::string ending = std::filesystem::path(o.arch).extension();
   if (ending == ".pt" || ending == ".pth") {
     if (!o.init.empty()) throw UsageError("--init", "is for built-in networks: " + o.arch + " brings its own weights");
-    return make_script_model(read_input(o.arch), o.arch, o.features, data, o.data);
+    return make_script_model(read_input(o.arch), o.arch, o.output, data, o.data);
   }
-  if (!o.features.empty()) throw UsageError("--features", "is for a TorchScript module: --arch FILE.pt");
+  if (const auto* option = option_of(o.output)) {
+    throw UsageError(option, "is for a TorchScript module: --arch FILE.pt");
+  }
   return {make_architecture(o.arch, data.sample_shape()), o.seed};
 }
 

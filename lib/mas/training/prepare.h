@@ -7,6 +7,7 @@
 
 #include "mas/data/dataset.h"
 #include "mas/model/model.h"
+#include "mas/model/script_output.h"
 #include "mas/training/trainer.h"
 
 namespace mas {
@@ -17,7 +18,7 @@ struct TaskOptions {
   std::string model;             ///< model file to go on from; "-" is standard input
   std::string arch;              ///< a new network, see model/architecture.h
   std::string init;              ///< file with weights for a new network (io/state_dict.h); empty: random ones
-  std::string features;          ///< layer of a TorchScript module that heads go on; empty: its own output
+  ScriptOutput output;           ///< of a TorchScript module: what heads go on, or the outputs
   std::string resume;            ///< checkpoint to go on from
   std::string data;              ///< spec of labelled training data
   std::string name;              ///< empty: task1, task2, ...

@@ -63,7 +63,7 @@ TEST_CASE("a module comes back with the weights of now, and a task's head") {
   const auto x = torch::randn({5, 3});
   for (const char* layer : {"", "fc1"}) {
     CAPTURE(layer);
-    auto network = std::make_unique<ScriptNetwork>(bytes, "net.pt", layer, x, "data");
+    auto network = std::make_unique<ScriptNetwork>(bytes, "net.pt", ScriptOutput{layer, ""}, x, "data");
     const auto arch = network->architecture();
     auto model = with_task(Model(std::move(network), arch, bytes), Scenario::kTask);
     model.file.weights.at("fc1.bias").fill_(0.5);
@@ -71,7 +71,7 @@ TEST_CASE("a module comes back with the weights of now, and a task's head") {
     CHECK(exported(model).attr("network").toModule().attr("fc1").toModule().attr("bias").toTensor().equal(
         torch::full({5}, 0.5f)));
   }
-  const auto model = with_task(Model(std::make_unique<ScriptNetwork>(bytes, "net.pt", "", x, "data"),
+  const auto model = with_task(Model(std::make_unique<ScriptNetwork>(bytes, "net.pt", ScriptOutput{}, x, "data"),
                                      {{"type", "torchscript"}, {"input", {3}}, {"outputs", 4}}, bytes),
                                Scenario::kDomain);
   check_same(model, x);

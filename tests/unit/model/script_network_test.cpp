@@ -14,8 +14,8 @@ using mas::test::two_layers;
 namespace {
 
 std::unique_ptr<ScriptNetwork> open(const torch::jit::Module& module, const at::Tensor& x,
-                                    const std::string& features = "") {
-  return std::make_unique<ScriptNetwork>(saved(module), "net.pt", features, x, "data");
+                                    const ScriptOutput& output = {}) {
+  return std::make_unique<ScriptNetwork>(saved(module), "net.pt", output, x, "data");
 }
 
 // What is wrong with a module of one parameter w (4 x 3) and this code.
@@ -55,13 +55,36 @@ TEST_CASE("a module computes what it computed, and its tensors can be replaced")
 TEST_CASE("the output of a layer can be the features") {
   const auto net = two_layers();
   const auto x = at::randn({6, 3});
-  const auto network = open(net, x, "fc1");
+  const auto network = open(net, x, {"fc1", ""});
   const auto fc1 = net.attr("fc1").toModule();
   CHECK(network->feature_size() == 5);
   CHECK(network->features(x).equal(at::linear(x, fc1.attr("weight").toTensor(), fc1.attr("bias").toTensor())));
   CHECK(ScriptNetwork(network->architecture(), saved(net), "m.h5").features(x).equal(network->features(x)));
-  CHECK(error_of([&] { open(net, x, "fc3"); }) ==
-        "--features: net.pt has no layer fc3; did you mean fc1? (it has fc1, fc2)");
+  CHECK(error_of([&] {
+          open(net, x, {"fc3", ""});
+        }) == "--features: net.pt has no layer fc3; did you mean fc1? (it has fc1, fc2)");
+}
+
+TEST_CASE("one of several values can be the features") {
+  torch::jit::Module net("Net");
+  net.register_parameter("w", at::randn({4, 3}), false);
+  net.define("def forward(self, x):\n  y = torch.linear(x, self.w)\n  return y, ({'a': y, 'a.b': -y}, [x, 2 * y])\n");
+  const auto x = at::randn({6, 3}), y = at::linear(x, net.attr("w").toTensor());
+  const auto network = open(net, x, {"", "1.1.1"});
+  CHECK(network->features(x).equal(2 * y));
+  CHECK(network->choice(x).subscript == "[1][1][1]");
+  CHECK(network->architecture().at("return") == "1.1.1");
+  CHECK(ScriptNetwork(network->architecture(), saved(net), "m.h5").features(x).equal(2 * y));
+  CHECK(open(net, x, {"", "1.0.a"})->features(x).equal(y));
+  const auto dotted = open(net, x, {"", "1.0.a.b"});
+  CHECK(dotted->features(x).equal(-y));
+  CHECK(dotted->choice(x).subscript == "[1][0][\"a.b\"]");
+  CHECK(error_of([&] {
+          open(net, x, {"", "1.1.2"});
+        }) == "--return: net.pt: its forward returns a list of 2 under 1.1, without 2; 1.1.0 or 1.1.1 chooses");
+  auto arch = network->architecture();
+  arch["return"] = 1;
+  CHECK(error_of([&] { ScriptNetwork(arch, saved(net), "m.h5"); }) == "m.h5: architecture whose \"return\" is no text");
 }
 
 TEST_CASE("a layer inside others is found, one that forward doesn't always call isn't") {
@@ -72,9 +95,9 @@ TEST_CASE("a layer inside others is found, one that forward doesn't always call 
       "def forward(self, x):\n  if bool(x.size(1) > 3):\n    x = self.spare.forward(x)\n  return "
       "self.body.forward(x)\n");
   const auto x = at::randn({2, 3});
-  CHECK(open(outer, x, "body.fc1")->feature_size() == 5);
-  CHECK(open(outer, x, "body")->feature_size() == 4);
-  CHECK(contains(error_of([&] { open(outer, x, "spare.fc1"); }), "within an if or a loop"));
+  CHECK(open(outer, x, {"body.fc1", ""})->feature_size() == 5);
+  CHECK(open(outer, x, {"body", ""})->feature_size() == 4);
+  CHECK(contains(error_of([&] { open(outer, x, {"spare.fc1", ""}); }), "within an if or a loop"));
 }
 
 TEST_CASE("tied weights are one parameter under two names") {
@@ -147,9 +170,11 @@ TEST_CASE("modules that can't be networks are refused with their cause") {
         "data: its samples of 3 values don't go through net.pt: eight, please");
   CHECK(contains(fault("def forward(self, x, y):\n  return x + y + self.w\n"),
                  "net.pt: its forward needs 2 inputs (x, y)"));
-  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w), x\n"),
-                 "net.pt: its forward returns a tuple"));
-  CHECK(contains(fault("def forward(self, x):\n  return {'y': torch.linear(x, self.w)}\n"), "returns a dictionary"));
+  CHECK(contains(fault("def forward(self, x):\n  return x.size(1), 'x'\n"), "net.pt: its forward returns a tuple"));
+  CHECK(fault("def forward(self, x):\n  return torch.linear(x, self.w), x\n") ==
+        "net.pt: its forward returns a tuple of 2; --return 0 or 1 chooses");
+  CHECK(fault("def forward(self, x):\n  y = torch.linear(x, self.w)\n  return {3: y, 4: y}\n") ==
+        "net.pt: its forward returns a dictionary of 2; --return 3 or 4 chooses");
   CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).sum()\n"), "its output is scalar"));
   CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).argmax(1)\n"), "its output is Long"));
   CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).detach()\n"),
@@ -175,10 +200,10 @@ TEST_CASE("damaged modules are errors, not crashes") {
   for (size_t i = 0; i < 40; i++) {
     std::string damaged = bytes;
     damaged[i * bytes.size() / 40 + i] ^= static_cast<char>(1 << i % 8);
-    error_of([&] { ScriptNetwork(damaged, "net.pt", "", x, "data"); });
+    error_of([&] { ScriptNetwork(damaged, "net.pt", {}, x, "data"); });
   }
-  CHECK(contains(error_of([&] { ScriptNetwork(bytes.substr(0, bytes.size() / 2), "net.pt", "", x, "data"); }),
+  CHECK(contains(error_of([&] { ScriptNetwork(bytes.substr(0, bytes.size() / 2), "net.pt", {}, x, "data"); }),
                  "net.pt: "));
-  CHECK(error_of([&] { ScriptNetwork("", "net.pt", "", x, "data"); }) ==
+  CHECK(error_of([&] { ScriptNetwork("", "net.pt", {}, x, "data"); }) ==
         "net.pt: not a TorchScript module, as torch.jit.script(net).save(\"net.pt\") writes one");
 }
