@@ -95,6 +95,12 @@ std::vector<std::string> cut(const std::string& text, char separator) {
   return parts;
 }
 
+std::string listing(const std::vector<std::string>& names, size_t most) {
+  const size_t n = std::min(names.size(), most);
+  return fmt::format("{}{}", fmt::join(names.begin(), names.begin() + static_cast<ptrdiff_t>(n), ", "),
+                     n < names.size() ? ", ..." : "");
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string field = "\"";

@@ -30,6 +30,9 @@ std::string system_error_text(int code);
 /// The parts between separators, of which there is always one: "a::b" -> "a", "", "b".
 std::vector<std::string> cut(const std::string& text, char separator);
 
+/// "a, b, c": the names, the first `most` of many with ", ..." behind them.
+std::string listing(const std::vector<std::string>& names, size_t most);
+
 /// A field of a CSV line: quoted where it holds a comma, a quotation mark or the end of a line (RFC 4180).
 std::string csv_field(const std::string& text);
 

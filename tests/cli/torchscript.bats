@@ -129,6 +129,56 @@ G
   [ ! -e x.h5 ]
 }
 
+@test "frozen parameters, and those without a gradient, have the importance 0, and a line says so" {
+  line="partly.pt: 3 of 6 parameters have no gradient (1 frozen, 2 unused) and omega 0: aux.bias, aux.weight, stem.weight"
+  for options in "--batch 50" "--batch 1" "--estimator batch:7" "--method local" "--method ewc"; do
+    # shellcheck disable=SC2086
+    mas-importance partly.pt --data unlabelled.h5 $options --verbose -o o.h5 >report 2>err
+    [ "$(cat err)" = "mas-importance: $line" ]
+    grep -q "^stem.weight  *frozen  *requires_grad is False$" report
+    grep -q "^aux.weight  *unused  *no gradient reaches it$" report
+    grep -q "^fc.weight" report
+  done
+  for batch in 1 50; do
+    mas-importance -q partly.pt --data unlabelled.h5 --batch "$batch" -o o.h5
+    judge omega several.h5 partly o.h5
+  done
+  mas-train -q o.h5 --data data.h5,split=0.8 --epochs 1 -o t.h5
+  mas-importance t.h5 -o u.h5 2>&1 >/dev/null | grep -qF "${line/partly.pt/t.h5}"
+  fails 1 "mas-importance: still.pt: all its parameters are frozen (requires_grad=False), so there is nothing to measure; *" \
+    mas-importance still.pt --data unlabelled.h5 -o x.h5
+}
+
+@test "training leaves frozen parameters alone, wherever the module goes" {
+  same() { for weight in "${@:3}"; do h5diff "$1" "$2" "/weights/$weight" || return 1; done; }
+  mas-importance -q partly.pt --data unlabelled.h5 -o o.h5
+  for options in "--penalty-step gradient" "--penalty-step proximal --optimizer sgd --momentum 0.5"; do
+    # shellcheck disable=SC2086
+    mas-train -q o.h5 --data data.h5,split=0.8 --epochs 2 --weight-decay 0.1 $options --checkpoint ck.h5 -o t.h5
+    same o.h5 t.h5 stem.weight aux.weight
+    run -1 same o.h5 t.h5 stem.bias
+    run -1 same o.h5 t.h5 fc.weight
+  done
+  mas-train -q --resume ck.h5 -o again.h5
+  cmp t.h5 again.h5
+  mas-export t.h5 -o t.pt
+  judge frozen t.pt network.stem.weight
+  mas-export o.h5 -o o.pt
+  judge frozen o.pt stem.weight
+  mas-train --arch t.pt --data data.h5,split=0.8 --epochs 1 -o u.h5 2>err >report
+  [ "$(cat err)" = "mas-train: t.pt: 1 of 8 parameters are frozen (requires_grad=False) and stay as they are: network.stem.weight" ]
+  h5diff t.h5 u.h5 /weights/stem.weight /weights/network.stem.weight
+  # A head alone
+  mas-train -q --arch still.pt --data data.h5,split=0.8 --epochs 1 -o a.h5
+  mas-train -q a.h5 --data data.h5,split=0.8,classes=0-1 --epochs 1 -o b.h5 2>err
+  [ ! -s err ]
+  same a.h5 b.h5 stem.0.weight stem.1.weight fc.weight fc.bias
+  mas-eval b.h5 | grep -q "^after task2 "
+  fails 1 "mas-train: still.pt: all its parameters are frozen (requires_grad=False), so scenario class has nothing to train; *" \
+    mas-train --arch still.pt --scenario class --data data.h5 -o x.h5
+  [ ! -e x.h5 ]
+}
+
 @test "in scenarios domain and class the module's own output is the head" {
   mas-train -q --arch net.pt --scenario class --data data.h5,split=0.8,classes=0-1 --epochs 1 -o a.h5
   mas-importance -q a.h5 | mas-train -q - --data data.h5,split=0.8,classes=2-3 --epochs 1 -o b.h5

@@ -7,6 +7,7 @@
                                                   weights in MODEL.h5: a Net, whole or up to its pooling, or an mlp
     torchscript.py omega GOLDEN.h5 GROUP MODEL.h5 the importance in MODEL.h5 is GROUP's in the golden file within 1e-5 of the
                                                   largest value of each tensor
+    torchscript.py frozen NET.pt NAME...          these parameters of NET.pt have requires_grad=False, and no others
 """
 import json
 import sys
@@ -92,6 +93,18 @@ class Recurrent(nn.Module):
         return self.fc(self.lstm(x)[0].flatten(1))
 
 
+class Partly(Several):
+    """stem.weight is frozen, aux is detached."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem.weight.requires_grad_(False)
+
+    def forward(self, x):
+        h = self.hidden(x)
+        return self.fc(h) + self.aux(h).mean(1, True).detach()
+
+
 class Numbers(Several):
     def forward(self, x) -> List[int]:
         return x.shape
@@ -99,14 +112,14 @@ class Numbers(Several):
 
 def omega(net, outputs, images):
     """Per parameter the mean over samples of |d ||outputs||^2 / d parameter|, one sample at a time."""
-    names, parameters = zip(*net.named_parameters())
-    total = [torch.zeros_like(p) for p in parameters]
+    total = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    moving = {name: p for name, p in net.named_parameters() if p.requires_grad}
     for x in torch.from_numpy(images):
-        gradients = torch.autograd.grad(outputs(net(x[None])).square().sum(), parameters, allow_unused=True)
-        for t, g in zip(total, gradients):
+        gradients = torch.autograd.grad(outputs(net(x[None])).square().sum(), list(moving.values()), allow_unused=True)
+        for name, g in zip(moving, gradients):
             if g is not None:
-                t += g.abs()
-    return {name: (t / len(images)).numpy() for name, t in zip(names, total)}
+                total[name] += g.abs()
+    return {name: (t / len(images)).numpy() for name, t in total.items()}
 
 
 def make(folder):
@@ -120,7 +133,7 @@ def make(folder):
                "double": script(Net().double()), "tokens": script(nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(15, 4))),
                "wide": script(nn.Sequential(nn.Flatten(), nn.Linear(99, 4))), "two-inputs": script(TwoInputs(64, 4)),
                "nested": script(Nested()), "dictionary": script(Dictionary()), "named": script(Named()), "untyped": script(Untyped()),
-               "recurrent": script(Recurrent()), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
+               "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
     for name, module in modules.items():
         module.save(f"{folder}/{name}.pt")
     torch.save(net.state_dict(), f"{folder}/weights.pt")
@@ -128,7 +141,7 @@ def make(folder):
     images, labels = rng.random((120, 1, 8, 8), np.float32), rng.integers(0, 4, 120)
     with h5py.File(f"{folder}/several.h5", "w") as f:
         for name, outputs in {"nested-0": lambda y: y[0], "nested-1.0": lambda y: y[1][0], "dictionary-logits": lambda y: y["logits"],
-                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux}.items():
+                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux, "partly": lambda y: y}.items():
             for parameter, value in omega(modules[name.split("-")[0]], outputs, images).items():
                 f[f"{name}/{parameter}"] = value
     with h5py.File(f"{folder}/data.h5", "w") as f:
@@ -181,6 +194,8 @@ if sys.argv[1] == "make":
     make(sys.argv[2])
 elif sys.argv[1] == "omega":
     judge_importance(*sys.argv[2:5])
+elif sys.argv[1] == "frozen":
+    assert [name for name, p in torch.jit.load(sys.argv[2]).named_parameters() if not p.requires_grad] == sys.argv[3:]
 else:
     net, x = check(*sys.argv[2:5])
     if any(name.endswith("running_mean") for name, _ in net.named_buffers()):

@@ -65,3 +65,9 @@ TEST_CASE("tensor types are called as files call them") {
   CHECK(mas::type_text(at::kByte) == "uint8");
   CHECK(mas::type_text(at::kBool) == "bool");
 }
+
+TEST_CASE("the first of many names are listed") {
+  CHECK(mas::listing({}, 2) == "");
+  CHECK(mas::listing({"a", "b"}, 2) == "a, b");
+  CHECK(mas::listing({"a", "b", "c"}, 2) == "a, b, ...");
+}

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <sstream>
 
 #include "mas/error.h"
@@ -41,6 +42,21 @@ Module owner_of(Module module, const std::string& path) {
     module = module.attr(part).toModule();
   }
   return module;
+}
+
+// A tensor of the model's own, for the module that is written.
+at::Tensor owned(const at::Tensor& value, bool trains) { return value.detach().clone().set_requires_grad(trains); }
+
+void own_parameters(const Module& net, const std::set<std::string>& frozen) {
+  for (const auto& m : net.named_modules()) {
+    Module module = m.value;
+    std::vector<std::string> names;
+    for (const auto& p : module.named_parameters(/*recurse=*/false)) names.push_back(p.name);
+    for (const auto& name : names) {
+      const bool trains = !frozen.count(m.name.empty() ? name : m.name + "." + name);
+      module.setattr(name, owned(module.attr(name).toTensor(), trains));
+    }
+  }
 }
 
 void add_tensor(const Module& module, const std::string& full, const at::Tensor& value, bool is_buffer) {
@@ -102,6 +118,7 @@ Module trace(const Model& model, const TaskRecord* task) {
   }
   torch::jit::EliminateDeadCode(graph);
   add_method(net, "forward", graph);
+  own_parameters(net, {});
   return net;
 }
 
@@ -111,7 +128,7 @@ Module with_head(const ScriptNetwork& network, const Module& inner, const std::s
                  const NamedTensors& head) {
   Module net = new_module("WithHead");
   net.register_module("network", inner);
-  for (const auto& [local, value] : head) add_tensor(net, "head." + local, value, false);
+  for (const auto& [local, value] : head) add_tensor(net, "head." + local, owned(value, true), false);
   std::string features = "self.network.forward(x)";
   if (const auto& layer = network.output().features; !layer.empty()) {
     const auto function = forward_to_layer(inner, layer, network.name());
@@ -142,20 +159,10 @@ Module build(const Model& model, const TaskRecord* task, ScriptOutput& output) {
   const auto* network = dynamic_cast<const ScriptNetwork*>(&model.network());
   if (!network) return trace(model, task);
   const Module inner = network->module().deepcopy();
+  own_parameters(inner, network->frozen());
   const auto head = task ? model.head_parameters(*task) : NamedTensors{};
   if (head.empty()) output = network->output();
   return head.empty() ? inner : with_head(*network, inner, network->choice(samples(model, 2)).subscript, head);
-}
-
-// The tensors are the model's own until here.
-void own_parameters(const Module& net) {
-  for (auto module : net.modules()) {
-    std::vector<std::string> names;
-    for (const auto& p : module.named_parameters(/*recurse=*/false)) names.push_back(p.name);
-    for (const auto& name : names) {
-      module.setattr(name, module.attr(name).toTensor().detach().clone().set_requires_grad(true));
-    }
-  }
 }
 
 void check_same(Module& net, const ScriptOutput& output, const Model& model, const TaskRecord* task) {
@@ -178,7 +185,6 @@ std::string export_torchscript(const ExportContent& content) {
   ScriptOutput output;
   Module net = build(model, task, output);
   check_same(net, output, model, task);
-  own_parameters(net);
   std::ostringstream out;
   net.save(out);
   return out.str();

@@ -5,7 +5,11 @@
 namespace mas {
 
 BatchAverage::BatchAverage(Forward forward, std::vector<at::Tensor> parameters, int64_t batch)
-    : forward_(std::move(forward)), parameters_(std::move(parameters)), everyone_(parameters_.size()), batch_(batch) {
+    : forward_(std::move(forward)),
+      parameters_(std::move(parameters)),
+      everyone_(parameters_.size()),
+      used_(parameters_.size()),
+      batch_(batch) {
   std::iota(everyone_.begin(), everyone_.end(), 0);
   for (const auto& p : parameters_) sums_.emplace_back(p, Measure::kAbsolute);
 }
@@ -15,7 +19,11 @@ void BatchAverage::blocks(int64_t samples, const std::function<void(int, const a
   if (buffer_.size() != 1) buffer_ = {at::cat(buffer_)};
   Samples all{buffer_[0].narrow(0, 0, samples), {}, std::vector<int64_t>(samples)};
   std::iota(all.numbers.begin(), all.numbers.end(), count_);
-  loop_gradients(forward_, parameters_, everyone_, all, squared_norm_seeds(), batch_, give);
+  loop_gradients(forward_, parameters_, everyone_, all, squared_norm_seeds(), batch_, [&](int i, const at::Tensor& g) {
+    if (!g.defined()) return;
+    used_[i] = true;
+    give(i, g);
+  });
 }
 
 void BatchAverage::add(const at::Tensor& x) {
@@ -27,9 +35,7 @@ void BatchAverage::add(const at::Tensor& x) {
     return;
   }
   at::NoGradGuard off;
-  blocks(whole, [&](int i, const at::Tensor& g) {
-    if (g.defined()) sums_[i].add(g.unsqueeze(0));
-  });
+  blocks(whole, [&](int i, const at::Tensor& g) { sums_[i].add(g.unsqueeze(0)); });
   count_ += whole;
   waiting_ -= whole;
   buffer_ =
@@ -40,10 +46,7 @@ std::vector<at::Tensor> BatchAverage::sums() {
   at::NoGradGuard off;
   std::vector<at::Tensor> all;
   for (auto& s : sums_) all.push_back(s.sum().clone());
-  if (waiting_)
-    blocks(waiting_, [&](int i, const at::Tensor& g) {
-      if (g.defined()) all[i].add_(g.abs().to(at::kDouble).cpu());
-    });
+  if (waiting_) blocks(waiting_, [&](int i, const at::Tensor& g) { all[i].add_(g.abs().to(at::kDouble).cpu()); });
   return all;
 }
 

@@ -18,6 +18,8 @@ class BatchAverage {
   void add(const at::Tensor& x);
   /// Sums over the samples so far, float64; the rest of a block counts as one, and goes on waiting for it to fill.
   std::vector<at::Tensor> sums();
+  /// Whether the network's outputs depend on a parameter.
+  bool uses(int parameter) const { return used_[parameter]; }
   int64_t count() const { return count_ + waiting_; }
 
  private:
@@ -26,6 +28,7 @@ class BatchAverage {
   Forward forward_;
   std::vector<at::Tensor> parameters_;
   std::vector<int> everyone_;
+  std::vector<bool> used_;
   std::vector<Accumulator> sums_;
   int64_t batch_, count_ = 0, waiting_ = 0;
   std::vector<at::Tensor> buffer_;  // the samples that wait

@@ -58,6 +58,7 @@ Estimator::Impl::Impl(Forward forward, NamedTensors parameters, const EstimatorO
                options.method == Method::kFisher ? fisher_seeds(options.fisher) : squared_norm_seeds(),
                {},
                {},
+               {},
                {}},
       check_(subject_, options) {
   if (options.batch_average < 0) throw Error("batches to average", "must not be negative");
@@ -74,6 +75,7 @@ Estimator::Impl::Impl(Forward forward, NamedTensors parameters, const EstimatorO
     own.push_back(tensor);
   }
   subject_.orders.assign(own.size(), Order::kFirst);
+  subject_.used.resize(own.size());
   sums_ = subject_.accumulators();
   active_.assign(own.size(), !options.loop);
   local_.assign(own.size(), true);
@@ -147,6 +149,7 @@ void Estimator::Impl::add_part(const Samples& part) {
 void Estimator::Impl::add_fast(const Samples& part) {
   auto now = subject_.pass(part, active_);
   check_outputs(now->output(), part);
+  subject_.note_uses(now->graph());
   const auto keys = check_.keys_of(now->graph(), part);
   if (options_.check_samples > 0) {
     const Chosen fresh = check_.trusted(SelfCheck::Trust::kNone, active_, keys);
@@ -220,7 +223,9 @@ NamedTensors Estimator::Impl::sum() {
 std::vector<Path> Estimator::Impl::paths() const {
   std::vector<Path> all;
   for (const auto& [name, i] : names_) {
-    if (average_)
+    if (!(average_ ? average_->uses(i) : subject_.used[i]))
+      all.push_back({name, "unused", "no gradient reaches it"});
+    else if (average_)
       all.push_back({name, "batch", ""});
     else if (!local_[i])
       all.push_back({name, "no local rule", reasons_[i]});
@@ -229,7 +234,7 @@ std::vector<Path> Estimator::Impl::paths() const {
     else if (singles_ > 0 && singles_ == parts_)
       all.push_back({name, "loop", "batches of one sample"});
     else
-      all.push_back({name, rules_[i].empty() ? "unused" : rules_[i], ""});
+      all.push_back({name, rules_[i], ""});
   }
   return all;
 }

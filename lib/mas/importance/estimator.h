@@ -33,7 +33,7 @@ struct EstimatorOptions {
 /// How one parameter's importance is computed, for --verbose.
 struct Path {
   std::string parameter;
-  std::string path;  ///< "linear", "convolution", ..., "loop", "batch", "unused", "no local rule"
+  std::string path;  ///< "linear", "convolution", ..., "loop", "batch", "unused" (no gradient), "no local rule"
   std::string why;   ///< empty, or why not faster
 };
 

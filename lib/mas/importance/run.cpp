@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "mas/data/identity.h"
 #include "mas/data/loader.h"
@@ -166,6 +167,25 @@ ImportanceReport summarise(const ImportanceRecord& record) {
   return report;
 }
 
+std::vector<Path> with_frozen(std::vector<Path> paths, const std::set<std::string>& frozen) {
+  for (const auto& name : frozen) paths.push_back({name, "frozen", "requires_grad is False"});
+  std::sort(paths.begin(), paths.end(), [](const Path& a, const Path& b) { return a.parameter < b.parameter; });
+  return paths;
+}
+
+void note_without_gradient(const std::string& name, ImportanceReport& report) {
+  std::vector<std::string> without;
+  size_t frozen = 0;
+  for (const auto& path : report.paths) {
+    if (path.path == "frozen" || path.path == "unused") without.push_back(path.parameter);
+    frozen += path.path == "frozen";
+  }
+  if (without.empty()) return;
+  report.notes.push_back(fmt::format("{}: {} of {} parameters have no gradient ({} frozen, {} unused) and omega 0: {}",
+                                     name, without.size(), report.paths.size(), frozen, without.size() - frozen,
+                                     listing(without, 4)));
+}
+
 // Also that there are no others, so that the other's importance, which is of its weights, is of these.
 void check_same_weights(const Model& model, const ModelFile& other, const std::string& path) {
   const auto own = model.shared_parameters();
@@ -223,7 +243,12 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   check_tasks(model);
   EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
-  const NamedTensors parameters = model.shared_parameters();
+  const NamedTensors parameters = model.shared_parameters(), measured = model.trainable_parameters();
+  if (measured.empty()) {
+    throw Error(model.name(),
+                "all its parameters are frozen (requires_grad=False), so there is nothing to measure; to "
+                "measure them, save the module after net.requires_grad_(True)");
+  }
   check_combinable(model.file.importance, parameters, model.name());
   const int64_t share = options.batch_size == 0 ? free_memory() / kFreeShare : 0;
   if (const int64_t memory = options.memory > 0 ? options.memory : share; memory > 0)
@@ -239,8 +264,8 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
 
   const auto begin = std::chrono::steady_clock::now();
   model.train(false);
-  const GradientsOn gradients{parameters};
-  Estimator estimator(make_forward(model, options.outputs), parameters, estimator_options);
+  const GradientsOn gradients{measured};
+  Estimator estimator(make_forward(model, options.outputs), measured, estimator_options);
   LoaderOptions order;
   order.batch_size = options.batch_size;
   if (order.batch_size == 0) {
@@ -262,13 +287,16 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
       if (options.progress) options.progress(fed, total);
     }
   }
-  feed(record, estimator.sum(), estimator.count());
+  NamedTensors sums = estimator.sum();
+  for (const auto& name : model.network().frozen()) sums[name] = at::zeros(parameters.at(name).sizes(), at::kDouble);
+  feed(record, sums, estimator.count());
 
   ImportanceReport report = summarise(record);
   report.fed = fed;
   report.notes = std::move(notes);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  report.paths = estimator.paths();
+  report.paths = with_frozen(estimator.paths(), model.network().frozen());
+  note_without_gradient(model.name(), report);
   int64_t looped = 0, without = 0;
   for (const auto& path : report.paths) {
     looped += path.path == "loop";

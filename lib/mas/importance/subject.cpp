@@ -20,7 +20,7 @@ std::unique_ptr<Pass> Subject::pass(const Samples& samples, const Chosen& chosen
   return pass(samples, active);
 }
 
-Faults Subject::loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to) const {
+Faults Subject::loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to) {
   Faults faults;
   if (chosen.empty()) return faults;
   if (method == Method::kLocal) {
@@ -28,15 +28,22 @@ Faults Subject::loop(const Samples& samples, const Chosen& chosen, std::vector<A
       const Samples one = samples.narrow(n, 1);
       const auto alone = pass(one, chosen);
       check_outputs(alone->output(), one);
+      note_uses(alone->graph());
       alone->add(parameters, to, seeds, one.given);
       faults.insert(alone->refused().begin(), alone->refused().end());
     }
     return faults;
   }
   loop_gradients(forward, parameters, chosen, samples, seeds, 1, [&](int i, const at::Tensor& g) {
-    if (g.defined()) to[i].add(g.unsqueeze(0));
+    if (!g.defined()) return;
+    used[i] = true;
+    to[i].add(g.unsqueeze(0));
   });
   return faults;
+}
+
+void Subject::note_uses(const Graph& graph) {
+  for (const auto& [parameter, signature] : graph.signatures) used[parameter] = true;
 }
 
 }  // namespace mas

@@ -24,6 +24,7 @@ struct Subject {
   std::vector<at::Tensor> parameters;  ///< leaves of F's graph, each once
   ParameterIndex index;
   std::vector<Order> orders;  ///< where the samples lie among the rows of what uses a parameter, as far as is known
+  std::vector<bool> used;     ///< whether F has had a gradient to it
 
   Measure measure() const { return method == Method::kFisher ? Measure::kSquare : Measure::kAbsolute; }
   /// Empty ones, one a parameter.
@@ -33,7 +34,8 @@ struct Subject {
   std::unique_ptr<Pass> pass(const Samples& samples, const Chosen& chosen) const;
   /// By a pass over each sample alone: without rules, but for the local method, which has nothing else; what it has no
   /// rule for is returned.
-  Faults loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to) const;
+  Faults loop(const Samples& samples, const Chosen& chosen, std::vector<Accumulator>& to);
+  void note_uses(const Graph& graph);
 };
 
 }  // namespace mas

@@ -221,7 +221,15 @@ void Model::add_task(const TaskRecord& task) {
                      fmt::format("\"{}\" can't name a task (empty, with a slash, or no UTF-8 text)", task.name));
   }
   const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
-  if (own_head(task.scenario)) check_own_head(task);
+  if (own_head(task.scenario)) {
+    check_own_head(task);
+    if (trainable_parameters().empty()) {
+      throw Error(name_,
+                  fmt::format("all its parameters are frozen (requires_grad=False), so scenario {} has nothing to "
+                              "train; in scenario task there is a new head",
+                              to_string(task.scenario)));
+    }
+  }
   tasks_.push_back(task);
   know_classes(task);
   file.tasks.push_back(to_json(task));
@@ -268,6 +276,12 @@ NamedTensors Model::head_parameters(const TaskRecord& task) const {
 }
 
 NamedTensors Model::shared_parameters() const { return file.weights; }
+
+NamedTensors Model::trainable_parameters() const {
+  NamedTensors trainable = file.weights;
+  for (const auto& name : network_->frozen()) trainable.erase(name);
+  return trainable;
+}
 
 at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
   if (own_head(task.scenario)) return features(x);

@@ -68,8 +68,9 @@ class Model {
   /// Whether there is an output for each class of the task, which may be another model's.
   bool answers(const TaskRecord& task) const;
 
-  /// Parameters that all tasks share (Ω is about these), and one task's own.
+  /// Parameters that all tasks share (Ω is about these), those of them that aren't frozen, and one task's own.
   NamedTensors shared_parameters() const;
+  NamedTensors trainable_parameters() const;
   NamedTensors head_parameters(const TaskRecord& task) const;
 
   /// Also takes into `file` what a training left in the network's buffers.

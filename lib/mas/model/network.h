@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class Network {
   int64_t feature_size() const { return feature_size_; }  ///< features a sample, for the head
   virtual NamedTensors parameters() const = 0;
   virtual NamedTensors buffers() const = 0;
+  /// Those of the parameters that stay as they are: nothing trains them, and their importance is 0.
+  const std::set<std::string>& frozen() const { return frozen_; }
 
  protected:
   /// Reads "input". `name` is for messages: the file that the architecture came from.
@@ -44,6 +47,7 @@ class Network {
   std::string name_;
   Shape input_;
   int64_t feature_size_ = 0;
+  std::set<std::string> frozen_;
 };
 
 /// A network built from layers (model/architecture.h), float32.

@@ -74,12 +74,9 @@ std::vector<Node*> calls_of(Graph& graph, const std::string& layer) {
     throw Error("--features", fmt::format("{} has the layer {}, but its forward doesn't call it", name, layer));
   }
   const std::string meant = nearest(layer, layers);
-  constexpr size_t kListed = 12;
-  const bool more = layers.size() > kListed;
-  layers.resize(std::min(layers.size(), kListed));
   if (layers.empty()) throw Error("--features", fmt::format("{} has no layers, so there is no {}", name, layer));
-  throw Error("--features", fmt::format("{} has no layer {}; did you mean {}? (it has {}{})", name, layer, meant,
-                                        fmt::join(layers, ", "), more ? ", ..." : ""));
+  throw Error("--features",
+              fmt::format("{} has no layer {}; did you mean {}? (it has {})", name, layer, meant, listing(layers, 12)));
 }
 
 }  // namespace

@@ -103,6 +103,7 @@ void ScriptNetwork::open(const std::string& script) {
   module_ = std::make_unique<torch::jit::Module>(load_script(script, name_));
   if (!output_.features.empty()) to_layer_ = forward_to_layer(*module_, output_.features, name_);
   std::map<std::tuple<const void*, Shape, Shape>, std::string> known;
+  std::set<std::string> moving;
   for (const auto& m : module_->named_modules()) {
     for (const auto& p : m.value.named_parameters(/*recurse=*/false)) {
       const std::string full = full_name(m.name, p.name);
@@ -112,12 +113,16 @@ void ScriptNetwork::open(const std::string& script) {
       const Place place{m.value, p.name, tied.first->second};
       place.set(tied.second ? p.value.detach().contiguous() : parameters_.at(place.tied).get());
       parameters_.emplace(full, place);
+      if (p.value.requires_grad()) moving.insert(place.tied);
     }
     for (const auto& b : m.value.named_buffers(/*recurse=*/false)) {
       if (!fits_file(b.value)) continue;
       const std::string full = full_name(m.name, b.name);
       buffers_.emplace(full, Place{m.value, b.name, full});
     }
+  }
+  for (const auto& [full, place] : parameters_) {
+    if (!moving.count(place.tied)) frozen_.insert(full);
   }
   type_ = parameters_.begin()->second.get().scalar_type();
   ScriptNetwork::train(false);

@@ -19,7 +19,7 @@ namespace mas {
 ///   512}
 /// with "features" where a layer was named, "return" where more than a tensor is returned (see ScriptOutput), and
 /// "outputs" the number of features. The values in the module's bytes are
-/// replaced by those that are loaded.
+/// replaced by those that are loaded; which parameters are frozen (requires_grad=False) stays as they have it.
 class ScriptNetwork : public Network {
  public:
   /// `script`: the module's bytes. Throws Error naming `name`, what is wrong with the module, and what to do in Python.

@@ -11,6 +11,7 @@
 #include "mas/model/architecture.h"
 #include "mas/model/pretrained.h"
 #include "mas/model/script_model.h"
+#include "mas/text.h"
 #include "mas/training/checkpoint.h"
 
 namespace mas {
@@ -122,11 +123,19 @@ void initialize_from_file(const std::string& path, Model& model, std::vector<std
 
 // The last task learned is unprotected where no sample of it was fed, unless that is asked for.
 void remark_unprotected(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
-  if (model.tasks().empty() || o.lambda.value_or(1) == 0) return;
+  if (model.tasks().empty() || o.lambda.value_or(1) == 0 || model.trainable_parameters().empty()) return;
   const auto& importance = model.file.importance;
   if (!importance.sum.empty() && importance.tasks == static_cast<int64_t>(model.tasks().size())) return;
   remarks.push_back(fmt::format("{}: task {} has no importance, so nothing holds it still; see mas-importance",
                                 model.name(), model.tasks().back().name));
+}
+
+void remark_frozen(const Model& model, std::vector<std::string>& remarks) {
+  const auto& frozen = model.network().frozen();
+  if (frozen.empty()) return;
+  remarks.push_back(fmt::format("{}: {} of {} parameters are frozen (requires_grad=False) and stay as they are: {}",
+                                model.name(), frozen.size(), model.shared_parameters().size(),
+                                listing({frozen.begin(), frozen.end()}, 4)));
 }
 
 void remark_test_part(const TaskOptions& o, std::vector<std::string>& remarks) {
@@ -160,6 +169,7 @@ Training prepare_training(const TaskOptions& o) {
   auto remarks = remarks_on(*data, o.data);
   remark_test_part(o, remarks);
   remark_unprotected(o, model, remarks);
+  if (!o.arch.empty()) remark_frozen(model, remarks);
   TaskRecord task = make_record(o, model, *data);
   const auto train = train_options(o, model);
   task.options = to_json(train);

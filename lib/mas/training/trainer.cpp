@@ -21,7 +21,7 @@ using nlohmann::json;
 
 // What this task's training changes: the shared parameters, and its head where it has one of its own.
 NamedTensors trainable(const Model& model, const TaskRecord& task) {
-  NamedTensors parameters = model.shared_parameters();
+  NamedTensors parameters = model.trainable_parameters();
   if (task.scenario == Scenario::kTask) {
     for (const auto& [local, value] : model.head_parameters(task)) {
       parameters[fmt::format("heads/{}/{}", task.name, local)] = value;
@@ -89,11 +89,12 @@ class Run {
     if (has_state(model.file)) {
       state_ = restore_state(model.file, options.epochs, model.name());
     } else {
-      state_.anchor = model.file.importance.empty() ? NamedTensors{} : snapshot(model.shared_parameters());
+      state_.anchor = model.file.importance.empty() ? NamedTensors{} : snapshot(model.trainable_parameters());
     }
     penalty_.lambda = options.lambda;
     penalty_.step = options.penalty_step;
     penalty_.omega = total_importance(model.file.importance);
+    for (const auto& name : model.network().frozen()) penalty_.omega.erase(name);
     penalty_.anchor = state_.anchor;
     for (const auto& [name, omega] : penalty_.omega) part_of(state_.anchor, name, omega);
     if (options.optimizer.kind == OptimizerOptions::Kind::kSgd) {

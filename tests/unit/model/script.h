@@ -20,8 +20,8 @@ inline torch::jit::Module two_layers(at::ScalarType type = at::kFloat) {
   net.register_attribute("training", c10::BoolType::get(), true);
   for (const auto& [name, out, in] : {std::tuple("fc1", 5, 3), std::tuple("fc2", 4, 5)}) {
     torch::jit::Module layer(std::string("Linear_") + name);
-    layer.register_parameter("weight", at::randn({out, in}).to(type), false);
-    layer.register_parameter("bias", at::randn({out}).to(type), false);
+    layer.register_parameter("weight", at::randn({out, in}).to(type).requires_grad_(), false);
+    layer.register_parameter("bias", at::randn({out}).to(type).requires_grad_(), false);
     layer.define("def forward(self, x):\n  return torch.linear(x, self.weight, self.bias)\n");
     net.register_module(name, layer);
   }

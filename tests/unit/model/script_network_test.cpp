@@ -115,6 +115,19 @@ TEST_CASE("tied weights are one parameter under two names") {
   CHECK(again.file.weights.at("a").is_same(again.file.weights.at("b")));
 }
 
+TEST_CASE("parameters that ask for no gradient are frozen, in the model file too") {
+  auto net = two_layers();
+  net.attr("fc1").toModule().attr("bias").toTensor().set_requires_grad(false);
+  const auto network = open(net, at::randn({2, 3}));
+  CHECK(network->frozen() == std::set<std::string>{"fc1.bias"});
+  CHECK(!network->parameters().at("fc1.weight").requires_grad());  // until somebody wants a gradient
+  const Model model(network->architecture(), 0, saved(net));
+  const Model again(parse_model(serialize_model(model.file), "m.h5"), "m.h5");
+  CHECK(again.network().frozen() == network->frozen());
+  CHECK(again.shared_parameters().size() == 4);
+  CHECK(again.trainable_parameters().size() == 3);
+}
+
 TEST_CASE("train and eval mode reach the modules inside, and buffers are the ones of now") {
   torch::jit::Module norm("Norm");
   norm.register_attribute("training", c10::BoolType::get(), true);
