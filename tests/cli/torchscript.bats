@@ -254,6 +254,10 @@ P
   fails 1 "mas-train: double.pt: * is Double, and training is in float32; save the module after net.float()" \
     mas-train --arch double.pt --data data.h5 -o x.h5
   fails 1 "mas-eval: net.pt: a TorchScript module, not a model; *mas-train --arch*" mas-eval net.pt
+  for module in short-storage wide-view; do
+    refused "*$module.pt: damaged: a tensor reaches beyond the bytes that are there" "$MAS_SOURCE/tests/fuzz/corpus-modules/$module.pt"
+  done
+  refused "endless.pt: damaged: reading it never ends" endless.pt
   cp net.pt own.pt
   fails 1 "mas-importance: own.pt: is there and isn't a model file*" mas-importance own.pt --data unlabelled.h5 -o own.pt
   size=$(stat -Lc %s net.pt)

@@ -11,7 +11,7 @@
 """
 import json
 import sys
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 try:
     import h5py
@@ -105,6 +105,28 @@ class Partly(Several):
         return self.fc(h) + self.aux(h).mean(1, True).detach()
 
 
+class Endless(nn.Module):
+    """Loading it never ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 4)
+        self.n = 1
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.fc, self.n, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[nn.Linear, int, bool]):
+        self.fc, self.n, self.training = state
+        while self.n > 0:
+            self.n += 0
+
+
 class Numbers(Several):
     def forward(self, x) -> List[int]:
         return x.shape
@@ -133,7 +155,7 @@ def make(folder):
                "double": script(Net().double()), "tokens": script(nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(15, 4))),
                "wide": script(nn.Sequential(nn.Flatten(), nn.Linear(99, 4))), "two-inputs": script(TwoInputs(64, 4)),
                "nested": script(Nested()), "dictionary": script(Dictionary()), "named": script(Named()), "untyped": script(Untyped()),
-               "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
+               "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "endless": script(Endless()), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
     for name, module in modules.items():
         module.save(f"{folder}/{name}.pt")
     torch.save(net.state_dict(), f"{folder}/weights.pt")

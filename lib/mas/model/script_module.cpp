@@ -1,10 +1,12 @@
 #include "mas/model/script_module.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <new>
 #include <sstream>
 
@@ -20,10 +22,58 @@ using torch::jit::Module;
 
 constexpr const char* kWrap = "wrap it in a module whose forward takes the sample and returns the outputs";
 
+// LibTorch believes what a module says of its tensors: the bytes that were read may be fewer, or a view leave them. It
+// keeps each storage's in a block of malloc's.
+bool is_whole(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.has_storage()) return true;
+  const auto& storage = tensor.storage();
+  if (storage.nbytes() > 0 && (!storage.data() || storage.nbytes() > malloc_usable_size(storage.data()))) return false;
+  // The end of the view; products of damaged sizes needn't fit into 64 bits.
+  double end = static_cast<double>(tensor.storage_offset()) + 1;
+  bool sound = tensor.storage_offset() >= 0, empty = false;
+  for (int64_t i = 0; i < tensor.dim(); i++) {
+    const int64_t size = tensor.sizes()[i], stride = tensor.strides()[i];
+    sound = sound && size >= 0 && stride >= 0;
+    empty = empty || size == 0;
+    end += static_cast<double>(size - 1) * static_cast<double>(stride);
+  }
+  const auto bytes = static_cast<double>(storage.nbytes());
+  return sound && (empty || end * static_cast<double>(tensor.element_size()) <= bytes);
+}
+
+void visit_constants(const torch::jit::Block& block, const std::function<void(const at::Tensor&)>& see) {
+  for (const auto* node : block.nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t) {
+      see(node->t(c10::attr::value));
+    }
+    for (const auto* inner : node->blocks()) visit_constants(*inner, see);
+  }
+}
+
+void check_tensors(const Module& module, const std::string& name) {
+  bool whole = true;
+  c10::IValue(module._ivalue()).visit([&](const c10::IValue& value) {
+    if (value.isTensor()) whole = whole && is_whole(value.toTensor());
+    return !whole;
+  });
+  for (auto* function : module._ivalue()->compilation_unit()->get_functions()) {
+    if (!function->isGraphFunction()) continue;
+    function->ensure_defined();
+    visit_constants(*torch::jit::toGraphFunction(*function).graph()->block(),
+                    [&](const at::Tensor& value) { whole = whole && is_whole(value); });
+  }
+  if (!whole) throw Error(name, "damaged: a tensor reaches beyond the bytes that are there");
+}
+
 Module load(const std::string& bytes, const std::string& name) {
   std::istringstream in(bytes);
   try {
-    return torch::jit::load(in, c10::kCPU);
+    Module module = torch::jit::load(in, c10::kCPU);
+    check_tensors(module, name);
+    return module;
+  } catch (const Error&) {
+    throw;
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
@@ -85,20 +135,6 @@ void check_forward(const Module& module, const std::string& name) {
                                 returns.empty() ? "nothing" : kind_of(returns[0].type()), kWrap));
 }
 
-// Whether more than numbers are among the constants.
-bool has_weights(const torch::jit::Block& block) {
-  for (const auto* node : block.nodes()) {
-    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t && node->t(c10::attr::value).numel() > 1) {
-      return true;
-    }
-    for (const auto* inner : node->blocks()) {
-      if (has_weights(*inner)) return true;
-    }
-  }
-  return false;
-}
-
 void check_parameters(const Module& module, const std::string& name) {
   for (const auto& p : module.named_parameters()) {
     const auto type = p.value.scalar_type();
@@ -107,7 +143,9 @@ void check_parameters(const Module& module, const std::string& name) {
                                   c10::toString(type)));
   }
   if (module.named_parameters().size() > 0) return;
-  const bool frozen = has_weights(*module.get_method("forward").graph()->block());
+  bool frozen = false;  // more than numbers are among the constants
+  visit_constants(*module.get_method("forward").graph()->block(),
+                  [&](const at::Tensor& value) { frozen = frozen || value.numel() > 1; });
   throw Error(name, frozen ? "its parameters are constants, as torch.jit.freeze makes them; save the module unfrozen"
                            : "has no parameters; save the network's module, not a function");
 }
@@ -143,12 +181,15 @@ Module load_script(const std::string& bytes, const std::string& name) {
     throw Error(
         name, other.empty() ? "not a TorchScript module, as torch.jit.script(net).save(\"net.pt\") writes one" : other);
   }
+  const auto open = [&] {
+    Module module = load(bytes, name);
+    check_forward(module, name);
+    check_parameters(module, name);
+    return module;
+  };
   rehearse(
-      name, [&] { load(bytes, name); }, RehearsalLimits::for_size(static_cast<int64_t>(bytes.size())));
-  Module module = load(bytes, name);
-  check_forward(module, name);
-  check_parameters(module, name);
-  return module;
+      name, [&] { open(); }, RehearsalLimits::for_size(static_cast<int64_t>(bytes.size())));
+  return open();
 }
 
 }  // namespace mas

@@ -9,8 +9,9 @@
 namespace mas {
 
 /// A TorchScript module from the bytes that torch.jit.save wrote, on the CPU. A child process loads them first, since
-/// LibTorch crashes on some damaged ones. Throws Error naming `name`, with what to do in Python, for anything that
-/// isn't a module with a forward from one tensor to a tensor, or to tuples, lists and dictionaries of some.
+/// LibTorch crashes on some damaged ones; no tensor reaches beyond the bytes that were read. Throws Error naming
+/// `name`, with what to do in Python, for anything that isn't a module with a forward from one tensor to a tensor, or
+/// to tuples, lists and dictionaries of some.
 torch::jit::Module load_script(const std::string& bytes, const std::string& name);
 
 /// What an exception of LibTorch's says in one line: the last one of a TorchScript traceback, without the kind of
