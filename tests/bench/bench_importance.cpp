@@ -111,7 +111,7 @@ nlohmann::json compare(const std::string& name, const Options& options) {
     round += measure(kind.pass).wall;
   }
   const auto repeats = std::clamp<int64_t>(std::llround(0.5 / round), 1, 8192 / e.x.size(0));
-  const auto runs = std::clamp<int64_t>(std::llround(options.seconds / (round * double(repeats))), 5, 101);
+  const auto runs = std::clamp<int64_t>(std::llround(options.seconds / (round * double(repeats))), 3, 101);
   for (int64_t run = 0; run < runs; run++)
     for (auto& kind : kinds) {
       if (kind.name == "loop" && run % 4 != 0) continue;

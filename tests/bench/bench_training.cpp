@@ -1,11 +1,13 @@
-// What the penalty costs: whole training steps (forward, loss, backward, optimiser) of the MLP 784-400-400-10 and of
-// the convnet, without and with it, in turn in one process. Quoted are medians over the runs.
-//   OMP_WAIT_POLICY=passive bench_training --threads 2 [--json FILE]
+// What the penalty costs: whole training steps (forward, loss, backward, optimiser) without and with it, in turn in one
+// process, with the tools' allocator. Quoted are medians over the runs.
+//   OMP_WAIT_POLICY=passive bench_training --networks mlp:400,400 resnet18 --threads 2 --batch 128 [--json FILE]
+#include <malloc.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -18,8 +20,8 @@ namespace {
 // A model that is trained on one batch over and over, with its own optimiser.
 class Trained {
  public:
-  Trained(const std::string& arch, bool penalty, mas::PenaltyStep step)
-      : model_(mas::make_architecture(arch, {1, 28, 28}), 1) {
+  Trained(const std::string& arch, const mas::Shape& input, bool penalty, mas::PenaltyStep step)
+      : model_(mas::make_architecture(arch, input), 1) {
     mas::TaskRecord task;
     task.name = "a";
     task.classes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
@@ -58,30 +60,40 @@ double median(std::vector<double> values) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int threads = 2, runs = 301;
+  int threads = 2;
+  double seconds = 15;
+  std::vector<std::string> networks{"mlp:400,400", "convnet"};
   int64_t batch = 128;
   std::string json;
   CLI::App app{"Time training steps with and without the penalty.", "bench_training"};
   app.add_option("--threads", threads)->capture_default_str();
-  app.add_option("--runs", runs)->capture_default_str();
+  app.add_option("--networks", networks, "as in mas-train --arch");
+  app.add_option("--seconds", seconds, "to measure each for, at least")->capture_default_str();
   app.add_option("--batch", batch)->capture_default_str();
   app.add_option("--json", json);
   CLI11_PARSE(app, argc, argv);
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
   at::set_num_threads(threads);
   auto rows = nlohmann::json::array();
-  fmt::print("| network | plain step, ms | gradient step / plain | proximal step / plain |\n|---|---|---|---|\n");
-  for (const std::string arch : {"mlp:400,400", "convnet"}) {
-    const auto x = torch::rand({batch, 1, 28, 28}), y = torch::randint(10, {batch});
-    Trained plain(arch, false, {}), gradient(arch, true, mas::PenaltyStep::kGradient),
-        proximal(arch, true, mas::PenaltyStep::kProximal);
+  fmt::print(
+      "| network | batch | plain step, ms | gradient step / plain | proximal step / plain |\n|---|---|---|---|---|\n");
+  for (const auto& arch : networks) {
+    const bool large = arch == "alexnet" || arch == "vgg16" || arch == "resnet18";
+    const mas::Shape input = large ? mas::Shape{3, 224, 224} : mas::Shape{1, 28, 28};
+    const auto x = torch::rand({batch, input[0], input[1], input[2]}), y = torch::randint(10, {batch});
+    Trained plain(arch, input, false, {}), gradient(arch, input, true, mas::PenaltyStep::kGradient),
+        proximal(arch, input, true, mas::PenaltyStep::kProximal);
     std::vector<double> times[3];
-    const int count = arch == "convnet" ? std::max(runs / 10, 5) : runs;
-    for (int i = -count / 10; i < count; i++) {
+    for (double spent = 0; spent < seconds || times[0].size() < 5;) {
       const double t[]{plain.seconds(x, y), gradient.seconds(x, y), proximal.seconds(x, y)};
-      for (int k = 0; k < 3 && i >= 0; k++) times[k].push_back(t[k]);
+      if (spent > 0)  // the first steps set memory up
+        for (int k = 0; k < 3; k++) times[k].push_back(t[k]);
+      spent += t[0] + t[1] + t[2];
     }
     const double base = median(times[0]), a = median(times[1]) / base, b = median(times[2]) / base;
-    fmt::print("| {} | {:.2f} | {:.3f} | {:.3f} |\n", arch, 1e3 * base, a, b);
+    fmt::print("| {} | {} | {:.2f} | {:.3f} | {:.3f} |\n", arch, batch, 1e3 * base, a, b);
     rows.push_back({{"network", arch}, {"plain_ms", 1e3 * base}, {"gradient", a}, {"proximal", b}});
   }
   if (!json.empty())
