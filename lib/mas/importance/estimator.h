@@ -60,8 +60,8 @@ class Estimator {
   /// draws() of each sample. Throws Error when that is missing, when F's output has another number of rows, or isn't
   /// finite: naming the sample then, counted from 1 over all that were fed.
   void add(const at::Tensor& x, const at::Tensor& given = {});
-  /// How many samples of x's shape are taken at a time: those that stay in the cache, and in the memory allowed. More
-  /// of them in one add() are no faster.
+  /// How many samples of x's shape are taken at a time: as many as make it faster, in the memory allowed. Where their
+  /// tensors are larger than 32 MB, an allocator that keeps such blocks is worth having (mallopt(3), M_MMAP_MAX).
   int64_t part_size(const at::Tensor& x);
   /// float64 sums over all samples fed; every parameter has one (0 where F doesn't use it). Throws Error naming the
   /// parameter when one isn't finite.

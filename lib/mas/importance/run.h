@@ -19,7 +19,7 @@ struct ImportanceOptions {
   std::string outputs = "head";          ///< head: of the running task; all: of every head, side by side
   int64_t limit = 0;                     ///< samples; 0: all
   std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all
-  int64_t batch_size = 128;              ///< samples a pass; 0: as many as `memory` and the cache hold
+  int64_t batch_size = 128;              ///< samples a pass; 0: as many as make it faster and `memory` holds
   int64_t memory = 0;    ///< bytes that may be used; 0: no bound, or for batch_size 0 a quarter of what is free
   std::string returned;  ///< of a TorchScript module: which of the values that it returns, see ScriptOutput
   OpenOptions open;      ///< where data are looked up
