@@ -101,7 +101,8 @@ void OuterSum::run(int64_t samples, const Source& x, const int64_t* offset, cons
   });
 }
 
-// delta of `samples` samples into panels, [sample][group][panel][position][columns of the panel].
+// delta of `samples` samples into panels, [sample][group][panel][position][columns of the panel], and its sums. Without
+// `packed`, delta is one panel as it is.
 void OuterSum::pack(int64_t samples, const Delta& delta, int64_t length, float* packed, float* sums) const {
   const int64_t count = int64_t(panels_.size()), blocks = groups_ * count, sample = groups_ * width_ * length;
   at::parallel_for(0, samples * blocks, 1 + kGrain * blocks / sample, [&](int64_t begin, int64_t end) {
@@ -110,12 +111,13 @@ void OuterSum::pack(int64_t samples, const Delta& delta, int64_t length, float* 
       const int64_t n = i / blocks, g = i % blocks / count;
       const Panel& p = panels_[i % count];
       const int64_t used = std::min<int64_t>(p.shape.width, columns_ - p.column), channel = g * columns_ + p.column;
-      const float* panel =
-          packed ? packed + n * sample + (g * width_ + p.column) * length : delta.data + n * delta.sample;
-      if (packed)
-        kernels_->pack(
-            {delta.data + n * delta.sample + channel * delta.channel_step, delta.channel_step, delta.position_step},
-            used, p.shape.width, length, const_cast<float*>(panel));
+      const float* panel = delta.data + n * delta.sample;
+      if (packed) {
+        float* to = packed + n * sample + (g * width_ + p.column) * length;
+        kernels_->pack({panel + channel * delta.channel_step, delta.channel_step, delta.position_step}, used,
+                       p.shape.width, length, to);
+        panel = to;
+      }
       if (!sums) continue;
       kernels_->sum_rows(panel, length, p.shape.width, sum.data());
       std::copy_n(sum.data(), used, sums + n * groups_ * columns_ + channel);

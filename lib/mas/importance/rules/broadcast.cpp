@@ -14,10 +14,6 @@ using torch::autograd::generated::MulBackward0;
 using torch::autograd::generated::RepeatBackward0;
 using torch::autograd::generated::SubBackward0;
 
-void put(std::map<int, Gradient>& all, int slot, Gradient g) {
-  if (g.each) all[slot] = std::move(g);
-}
-
 std::map<int, Gradient> sum(const Arrival& a, double alpha) {
   std::map<int, Gradient> all;
   for (int slot : a.slots) put(all, slot, broadcast_gradient(a, slot, {}, slot == 1 ? alpha : 1));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "mas/importance/rules/rule.h"
+
 namespace mas {
 namespace {
 
@@ -76,11 +78,6 @@ ChannelSums sums_last(const at::Tensor& delta, const at::Tensor& x, const at::Te
     }
   });
   return out;
-}
-
-bool channels_innermost(const at::Tensor& t) {
-  return !t.is_contiguous() && ((t.dim() == 4 && t.is_contiguous(at::MemoryFormat::ChannelsLast)) ||
-                                (t.dim() == 5 && t.is_contiguous(at::MemoryFormat::ChannelsLast3d)));
 }
 
 }  // namespace

@@ -42,11 +42,7 @@ Convolution read(torch::autograd::Node& any) {
           node.transposed,          integer(node.groups),      has_bias(node, 0)};
 }
 
-bool channels_last(const at::Tensor& t) {
-  return !t.is_contiguous() && ((t.dim() == 4 && t.is_contiguous(at::MemoryFormat::ChannelsLast)) ||
-                                (t.dim() == 5 && t.is_contiguous(at::MemoryFormat::ChannelsLast3d)));
-}
-at::Tensor dense(const at::Tensor& t) { return channels_last(t) ? t : t.contiguous(); }
+at::Tensor dense(const at::Tensor& t) { return channels_innermost(t) ? t : t.contiguous(); }
 
 /// The weight's gradient as the kernel sees it: windows on `input` against `outer`, both [n, channels, D, H, W].
 /// A transposed convolution is one with the sides exchanged: windows lie on its output.
@@ -67,8 +63,8 @@ Windows windows(const Convolution& c, const at::Tensor& delta) {
             c.padding,
             c.dilation,
             c.groups};
-  w.input_last = channels_last(w.input);
-  w.outer_last = channels_last(w.outer);
+  w.input_last = channels_innermost(w.input);
+  w.outer_last = channels_innermost(w.outer);
   while (w.input.dim() < 5) {  // a dimension that is missing has the size 1
     w.input = w.input.unsqueeze(2);
     w.outer = w.outer.unsqueeze(2);
@@ -119,19 +115,17 @@ void add(const Windows& w, const at::Tensor& sums, OuterSum& omega) {
     if (pads) part = padded(part, pad, w.input_last);
     int64_t step[3];
     for (int i = 0; i < 3; i++) step[i] = part.stride(2 + i);
-    std::vector<int64_t> offset;
-    offset.reserve(channels * kernel[0] * kernel[1] * kernel[2]);
+    std::vector<int64_t> window, offset;
+    for (int64_t h = 0; h < kernel[0]; h++)
+      for (int64_t a = 0; a < kernel[1]; a++)
+        for (int64_t b = 0; b < kernel[2]; b++)
+          window.push_back(h * w.dilation[0] * step[0] + a * w.dilation[1] * step[1] + b * w.dilation[2] * step[2]);
     // Neighbours in memory follow one another: a tile's rows then share lines of the cache.
-    const auto in_window = [&](int64_t channel) {
-      for (int64_t h = 0; h < kernel[0]; h++)
-        for (int64_t a = 0; a < kernel[1]; a++)
-          for (int64_t b = 0; b < kernel[2]; b++) {
-            const int64_t at = h * w.dilation[0] * step[0] + a * w.dilation[1] * step[1] + b * w.dilation[2] * step[2];
-            if (!w.input_last) offset.push_back(channel * part.stride(1) + at);
-            for (int64_t i = 0; w.input_last && i < channels; i++) offset.push_back(i * part.stride(1) + at);
-          }
-    };
-    for (int64_t i = 0; i < (w.input_last ? 1 : channels); i++) in_window(i);
+    const int64_t inside = int64_t(window.size()), count = channels * inside;
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t channel = w.input_last ? i % channels : i / inside, at = w.input_last ? i / channels : i % inside;
+      offset.push_back(channel * part.stride(1) + window[at]);
+    }
     Positions positions{outer[1], outer[2], w.stride[1] * step[1], w.stride[2] * step[2]};
     positions.planes = outer[0];
     positions.plane_step = w.stride[0] * step[0];

@@ -30,10 +30,6 @@ Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& rig
   return g;
 }
 
-void put(std::map<int, Gradient>& all, int slot, Gradient g) {
-  if (g.each) all[slot] = std::move(g);
-}
-
 std::map<int, Gradient> addmm(const Arrival& a) {
   auto& node = static_cast<AddmmBackward0&>(a.node);
   std::map<int, Gradient> all;

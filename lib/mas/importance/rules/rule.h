@@ -96,6 +96,14 @@ at::Tensor saved(torch::autograd::Node& node, const Saved& variable) {
   return variable.unpack(node.shared_from_this());
 }
 
+/// Enters a gradient, unless there is none.
+inline void put(std::map<int, Gradient>& all, int slot, Gradient gradient) {
+  if (gradient.each) all[slot] = std::move(gradient);
+}
+
+/// Whether a batch of images or volumes lies in memory with its channels innermost, and in no other order too.
+bool channels_innermost(const at::Tensor& t);
+
 /// The shape of the node's input in a slot, as the node saw it.
 std::vector<int64_t> input_shape(const torch::autograd::Node& node, int slot);
 

@@ -28,6 +28,11 @@ const Rule* find_rule(const torch::autograd::Node& node) {
   return found == table.end() ? nullptr : found->second;
 }
 
+bool channels_innermost(const at::Tensor& t) {
+  return !t.is_contiguous() && ((t.dim() == 4 && t.is_contiguous(at::MemoryFormat::ChannelsLast)) ||
+                                (t.dim() == 5 && t.is_contiguous(at::MemoryFormat::ChannelsLast3d)));
+}
+
 at::Tensor by_sample(const at::Tensor& rows, int64_t samples, Order order) {
   const int64_t n = samples;
   if (order == Order::kSecond) return rows.dim() > 1 && rows.size(1) == n ? rows.transpose(0, 1) : at::Tensor();
