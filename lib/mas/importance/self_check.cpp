@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "mas/importance/difference.h"
-#include "mas/importance/loop.h"
 
 namespace mas {
 namespace {
@@ -127,17 +126,15 @@ bool SelfCheck::crowd(const Samples& part, const std::vector<int64_t>& rows, con
                       std::vector<Accumulator>& to) const {
   bool same = true;
   for (const int64_t row : rows) {
-    const Samples one = part.select({row});
-    const Forward forward = [&](const at::Tensor& x) {
+    Subject crowded = subject_;
+    crowded.forward = [&](const at::Tensor& x) {
       const at::Tensor full = at::empty_like(part.x).copy_(x.expand_as(part.x));  // in the same memory format
       const at::Tensor y = subject_.forward(full).narrow(0, row, 1);
       at::NoGradGuard off;
       same = same && alike(y, subject_.forward(x), tolerance_);
       return y;
     };
-    loop_gradients(forward, subject_.parameters, chosen, one, subject_.seeds, 1, [&](int i, const at::Tensor& g) {
-      if (g.defined()) to[i].add(g.unsqueeze(0));
-    });
+    crowded.loop(part.select({row}), chosen, to);
   }
   return same;
 }

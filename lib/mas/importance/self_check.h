@@ -40,9 +40,8 @@ class SelfCheck {
   Faults check_again(const Samples& part, const Chosen& chosen, const Keys& keys);
 
  private:
-  using Terms = std::map<int, double>;  // Σ|δ| of what may have cancelled, see Pass::arrived()
-
-  using Distances = std::map<int, double>;
+  using Terms = std::map<int, double>;      // Σ|δ| of what may have cancelled, see Pass::arrived()
+  using Distances = std::map<int, double>;  // relative to the maximum, of what differs
 
   Faults check_rows(const Samples& part, Chosen chosen, const Keys& keys, const std::vector<int64_t>& rows);
   bool crowd(const Samples& part, const std::vector<int64_t>& rows, const Chosen& chosen,
