@@ -30,12 +30,6 @@ struct Threads {
   ~Threads() { at::set_num_threads(before); }
 };
 
-// y = f(W x): one weight, and whatever the test makes of the batch.
-struct Weights {
-  at::Tensor w = torch::randn({4, 6}), b = torch::randn({4});
-  NamedTensors named() const { return {{"w", w}, {"b", b}}; }
-};
-
 }  // namespace
 
 TEST_CASE("importance equals central finite differences in float64") {
@@ -193,98 +187,6 @@ TEST_CASE("a batch norm in eval mode is right, one in training takes the loop an
   const auto got = test::estimate(moving, x, 7);
   CHECK(error(got, one_by_one(of(net), parameters(*net), x)) < 1e-5);
   for (const auto& p : moving.paths()) CHECK(p.path == "loop");
-}
-
-TEST_CASE("samples that influence one another are found even where the influence is small") {
-  torch::manual_seed(8);
-  for (double strength : {1.0, 1e-4, -1.0}) {  // the last: detached, so that no gradient shows it
-    Weights p;
-    const Forward f = [&](const at::Tensor& x) {
-      const auto h = torch::nn::functional::linear(x, p.w, p.b).tanh();
-      const auto mean = h.mean(0, true);
-      return strength < 0 ? h - mean.detach() : h - strength * mean;
-    };
-    const auto x = torch::randn({40, 6});
-    Estimator e(f, p.named());
-    const auto got = test::estimate(e, x, 40);
-    CHECK(error(got, one_by_one(f, p.named(), x)) < 1e-6);
-    CHECK(path(e, "w") == "loop");
-    CHECK(path(e, "b") == "loop");
-  }
-}
-
-TEST_CASE("samples along the second dimension of a layer don't pass for rows of the first") {
-  torch::manual_seed(9);
-  Weights p;
-  const Forward f = [&](const at::Tensor& x) {  // [n, t, 6] as [t, n, 6]: sequence first inside
-    return torch::nn::functional::linear(x.transpose(0, 1).contiguous(), p.w, p.b).tanh().mean(0);
-  };
-  const auto x = torch::randn({8, 5, 6});
-  for (auto method : {Method::kMas, Method::kLocal}) {
-    EstimatorOptions options;
-    options.method = method;
-    Estimator batched(f, p.named(), options), single(f, p.named(), options);
-    const auto want = test::estimate(single, x, 1);
-    CHECK(error(test::estimate(batched, x, 8), want) < 1e-5);
-    if (method == Method::kMas) CHECK(error(want, one_by_one(f, p.named(), x)) < 1e-5);
-    CHECK(path(batched, "w") == (method == Method::kMas ? "linear" : "loop"));
-  }
-}
-
-TEST_CASE("layers that are dead in the first samples are compared later") {
-  torch::manual_seed(10);
-  Weights p;
-  p.b.fill_(-1);
-  // The gate opens for later samples alone, and then couples samples in a way that only their values show.
-  const Forward f = [&](const at::Tensor& x) {
-    const auto h = (torch::nn::functional::linear(x, p.w, p.b)).relu();
-    return h * (1 + h.detach().mean());
-  };
-  const auto dead = torch::zeros({6, 6}), alive = torch::randn({6, 6}) * 3;
-  Estimator e(f, p.named());
-  e.add(dead);
-  CHECK(path(e, "w") == "linear");
-  e.add(alive);
-  CHECK(path(e, "w") == "loop");
-  auto want = one_by_one(f, p.named(), alive);
-  CHECK(error(e.sum(), want) < 1e-5);
-}
-
-TEST_CASE("what rounding decides otherwise in a batch is no fault, unless it is a large part of the importance") {
-  for (double share : {0.01, 1.0}) {
-    torch::manual_seed(16);
-    Weights p;
-    p.b.select(0, 0).fill_(0);
-    const auto scale = torch::ones({p.b.size(0)});
-    scale[0] = share;
-    // As if a sum came out a little larger in a batch: the first unit is 0 for the first sample, or just above.
-    const Forward f = [&](const at::Tensor& x) {
-      const auto h = torch::nn::functional::linear(x, p.w, p.b) + (x.size(0) > 1 ? 1e-9 : 0);
-      return (h.relu() * scale).sum(1, true) + 3;
-    };
-    auto x = torch::randn({5, 6});
-    x[0].fill_(0);
-    Estimator e(f, p.named());
-    for (int i = 0; i < 20; i++) e.add(x);  // often enough to be looked at again
-    CHECK(path(e, "b") == (share < 1 ? "linear" : "loop"));
-  }
-}
-
-TEST_CASE("a network that changes what it does is compared again") {
-  torch::manual_seed(11);
-  Weights p;
-  const Forward f = [&](const at::Tensor& x) {
-    const auto h = torch::nn::functional::linear(x, p.w, p.b);
-    if (x[0][0].item<float>() < 10) return h.tanh();
-    return h + torch::matmul(p.w, x.t()).t();  // mm with the weight on the left: no rule
-  };
-  const auto usual = torch::rand({5, 6}), other = torch::rand({5, 6}) + 10;
-  Estimator e(f, p.named());
-  e.add(usual);
-  e.add(other);
-  e.add(usual);
-  auto want = one_by_one(f, p.named(), torch::cat({usual, other, usual}));
-  CHECK(error(e.sum(), want) < 1e-5);
 }
 
 TEST_CASE("a weight with several uses has their gradients added before the absolute value") {

@@ -11,14 +11,6 @@ namespace nn = torch::nn;
 
 namespace {
 
-/// Parameters of its own and a function; turned into double as one.
-struct Net : nn::Module {
-  std::function<at::Tensor(const at::Tensor&)> f;
-  at::Tensor add(const std::string& name, at::IntArrayRef shape) {
-    return register_parameter(name, torch::randn(shape));
-  }
-};
-
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -340,63 +332,6 @@ TEST_CASE("bare parameters in arithmetic, products and einsum are right and don'
     judge(*net, [net = net.get(), &f = f](const at::Tensor& t) { return f(t, net->named_parameters()["p"]); }, x,
           {{"p", path}});
   }
-}
-
-TEST_CASE("a parameter that shows importance late is compared before it counts") {
-  torch::manual_seed(17);
-  auto net = std::make_shared<Net>();
-  net->add("early", {6});
-  net->add("late", {6});
-  net->add("coupled", {6});
-  const auto parameter = [net = net.get()](const char* name) { return net->named_parameters()[name]; };
-  const Forward forward = [=](const at::Tensor& x) {
-    const auto large = (x.narrow(1, 0, 1) > 5).to(x.scalar_type());  // of none of the first samples
-    const auto shared = (large * x * parameter("coupled")).mean(0, true);
-    return x * parameter("early") + large * x * parameter("late") + (shared - shared.detach());  // adds gradients alone
-  };
-  auto x = torch::randn({40, 6}).clamp(-3, 3);
-  x.slice(0, 25, 40).select(1, 0).fill_(6);
-  Estimator e(forward, parameters(*net));
-  const auto got = test::estimate(e, x, 5);
-  const auto want = one_by_one(forward, parameters(*net), x);
-  CHECK(path(e, "early") == "broadcast");
-  CHECK(path(e, "late") == "broadcast");
-  CHECK(path(e, "coupled") == "loop");
-  CHECK(error(got, want) < 1e-5);
-}
-
-TEST_CASE("a network that mixes samples later, or by little, doesn't pass for one that doesn't") {
-  torch::manual_seed(19);
-  auto net = std::make_shared<Net>();
-  net->add("p", {6});
-  const auto p = [net = net.get()] { return net->named_parameters()["p"]; };
-  auto x = torch::randn({60, 6}).clamp(-3, 3);
-  x.slice(0, 40, 60).fill_(12).add_(torch::randn({20, 6}));
-  const std::vector<Forward> mixing{[=](const at::Tensor& t) {  // other nodes
-                                      auto h = t * p();
-                                      return t.max().item<float>() > 10 ? h - 0.5 * h.mean(0, true) : h;
-                                    },
-                                    [=](const at::Tensor& t) {  // values alone
-                                      const auto h = t * p();
-                                      return h + 5e-4 * h.mean(0, true).detach();
-                                    },
-                                    [=](const at::Tensor& t) {  // a step that only large inputs make
-                                      const auto h = t.reshape({-1, 2, 3}) * p().slice(0, 0, 3);
-                                      return t.max().item<float>() > 10 ? (h * h.mean()).flatten(1) : h.flatten(1);
-                                    }};
-  for (size_t i = 0; i < mixing.size(); i++) {
-    CAPTURE(i);
-    Estimator e(mixing[i], parameters(*net));
-    CHECK(error(test::estimate(e, x, 10), one_by_one(mixing[i], parameters(*net), x)) < 1e-5);
-    CHECK(path(e, "p") == "loop");
-  }
-  // The same nodes, and values that begin to mix: compared again, it is an error.
-  const Forward late = [=](const at::Tensor& t) {
-    const auto h = t * p(), gate = (t.max() > 10).to(at::kFloat);
-    return h - 0.5 * gate * h.mean(0, true);
-  };
-  Estimator e(late, parameters(*net));
-  CHECK_THROWS_WITH_AS(test::estimate(e, x.repeat({4, 1}), 10), doctest::Contains("batches of one sample"), Error);
 }
 
 TEST_CASE("small inputs hide nothing behind rounding") {

@@ -78,6 +78,20 @@ inline std::string path(const Estimator& estimator, const std::string& name) {
   return "absent";
 }
 
+/// y = f(W x): one weight, and whatever the test makes of the batch.
+struct Weights {
+  at::Tensor w = torch::randn({4, 6}), b = torch::randn({4});
+  NamedTensors named() const { return {{"w", w}, {"b", b}}; }
+};
+
+/// Parameters of its own and a function; turned into double as one.
+struct Net : torch::nn::Module {
+  std::function<at::Tensor(const at::Tensor&)> f;
+  at::Tensor add(const std::string& name, at::IntArrayRef shape) {
+    return register_parameter(name, torch::randn(shape));
+  }
+};
+
 /// One of the golden networks of MAS_SHARED_DIR/reference.
 struct Golden {
   torch::jit::Module net;
