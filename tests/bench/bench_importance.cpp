@@ -6,19 +6,19 @@
 //   bench_importance --networks alexnet:128 --peak exact       the memory that one kind takes, in a process of its own
 #include <fmt/format.h>
 #include <hwy/targets.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <climits>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/tool.h"
 #include "mas/importance/estimator.h"
+#include "median.h"
 #include "networks.h"
 
 namespace {
@@ -46,11 +46,6 @@ Time measure(const std::function<void()>& work) {
   const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
   work();
   return {now(CLOCK_MONOTONIC) - wall, now(CLOCK_PROCESS_CPUTIME_ID) - cpu};
-}
-
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
 }
 
 std::string variable(const char* name) {
@@ -123,13 +118,14 @@ nlohmann::json compare(const std::string& name, const Options& options) {
       kind.cpu.push_back(t.cpu / (kind.samples * double(passes)));
     }
   nlohmann::json row{{"network", name}, {"runs", runs}, {"first_ms", 1e3 * first}};
-  for (const auto& kind : kinds) row["ms"][kind.name] = 1e3 * median(kind.wall);
-  const auto best = std::min_element(kinds.begin(), kinds.begin() + (e.images() ? 2 : 1),
-                                     [](const Kind& a, const Kind& b) { return median(a.wall) < median(b.wall); });
+  for (const auto& kind : kinds) row["ms"][kind.name] = 1e3 * mas::bench::median(kind.wall);
+  const auto best = std::min_element(
+      kinds.begin(), kinds.begin() + (e.images() ? 2 : 1),
+      [](const Kind& a, const Kind& b) { return mas::bench::median(a.wall) < mas::bench::median(b.wall); });
   row["plain"] = best->name;
   for (const auto& kind : kinds) {
-    row["ratio"][kind.name] = median(kind.wall) / median(best->wall);
-    row["cpu_ratio"][kind.name] = median(kind.cpu) / median(best->cpu);
+    row["ratio"][kind.name] = mas::bench::median(kind.wall) / mas::bench::median(best->wall);
+    row["cpu_ratio"][kind.name] = mas::bench::median(kind.cpu) / mas::bench::median(best->cpu);
   }
   return row;
 }
@@ -160,11 +156,7 @@ int main(int argc, char** argv) {
   app.add_option("--json", options.json, "write the numbers to this file");
   app.add_option("--peak", options.peak, "plain, exact, ...: print the process's peak memory in MB instead");
   CLI11_PARSE(app, argc, argv);
-  if (options.allocator) {
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, INT_MAX);
-    mallopt(M_TOP_PAD, 64 << 20);
-  }
+  if (options.allocator) mas::tool::keep_memory();
   at::set_num_threads(options.threads);
   torch::manual_seed(1711);
 

@@ -1,19 +1,19 @@
 // What the penalty costs: whole training steps (forward, loss, backward, optimiser) without and with it, in turn in one
 // process, with the tools' allocator. Quoted are medians over the runs.
 //   OMP_WAIT_POLICY=passive bench_training --networks mlp:400,400 resnet18 --threads 2 --batch 128 [--json FILE]
-#include <malloc.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/tool.h"
 #include "mas/model/architecture.h"
 #include "mas/model/model.h"
 #include "mas/training/optimizer.h"
+#include "median.h"
 
 namespace {
 
@@ -52,11 +52,6 @@ class Trained {
   std::unique_ptr<mas::Optimizer> optimizer_;
 };
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -72,9 +67,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch", batch)->capture_default_str();
   app.add_option("--json", json);
   CLI11_PARSE(app, argc, argv);
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-  mallopt(M_TOP_PAD, 64 << 20);
+  mas::tool::keep_memory();
   at::set_num_threads(threads);
   auto rows = nlohmann::json::array();
   fmt::print(
@@ -92,7 +85,8 @@ int main(int argc, char** argv) {
         for (int k = 0; k < 3; k++) times[k].push_back(t[k]);
       spent += t[0] + t[1] + t[2];
     }
-    const double base = median(times[0]), a = median(times[1]) / base, b = median(times[2]) / base;
+    const double base = mas::bench::median(times[0]), a = mas::bench::median(times[1]) / base,
+                 b = mas::bench::median(times[2]) / base;
     fmt::print("| {} | {} | {:.2f} | {:.3f} | {:.3f} |\n", arch, batch, 1e3 * base, a, b);
     rows.push_back({{"network", arch}, {"plain_ms", 1e3 * base}, {"gradient", a}, {"proximal", b}});
   }

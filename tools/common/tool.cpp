@@ -30,14 +30,6 @@ int usable_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-// glibc maps every block above 32 MB anew and gives freed memory back; both cost more than the arithmetic of a large
-// batch. Kept, such blocks are reused.
-void keep_memory() {
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-  mallopt(M_TOP_PAD, 64 << 20);
-}
-
 std::string one_line(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -75,6 +67,12 @@ int parse_and_work(CLI::App& app, int argc, char** argv, const CommonOptions& op
 }
 
 }  // namespace
+
+void keep_memory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
 
 OpenOptions CommonOptions::open_options() const {
   OpenOptions open;

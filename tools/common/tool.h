@@ -33,6 +33,10 @@ CLI::Validator between(double least, double most);
 /// A whole number in decimal without zeros in front, which CLI11 alone would take as octal, or wrap.
 CLI::Validator whole(uint64_t least, uint64_t most);
 
+/// glibc maps every block above 32 MB anew and gives freed memory back; both cost more than the arithmetic of a large
+/// batch. From here on such blocks are kept and reused.
+void keep_memory();
+
 /// The one place that parses, calls the work and turns exceptions into a line on standard error and an exit status.
 /// `work` returns the status of a run that didn't fail.
 int run_tool(CLI::App& app, int argc, char** argv, CommonOptions& options, const std::function<int()>& work);
