@@ -9,8 +9,9 @@
 namespace mas {
 namespace {
 
-constexpr int64_t kSlab = 1 << 18;   // elements turned at a time
-constexpr int64_t kGrain = 1 << 18;  // floats worth waking a thread for
+constexpr int64_t kSlab = 1 << 18;     // elements turned at a time
+constexpr int64_t kGrain = 1 << 18;    // floats worth waking a thread for
+constexpr int64_t kInPlace = 1 << 22;  // elements that shouldn't lie in memory once more, as a panel
 
 double measured(double g, Measure measure) {
   return measure == Measure::kSquare ? g * g : measure == Measure::kAbsolute ? std::fabs(g) : g;
@@ -66,6 +67,7 @@ std::function<at::Tensor(const at::Tensor&)> as_seen(const std::vector<int64_t>&
 
 double* Accumulator::sums() {
   if (!sum_.defined()) sum_ = at::zeros(parameter_.sizes(), at::kDouble);
+  if (sum_.use_count() > 1) sum_ = sum_.clone();  // somebody keeps what sum() gave
   return sum_.data_ptr<double>();
 }
 
@@ -107,12 +109,7 @@ void Accumulator::add(const Gradient::Kernel& kernel, const Leaf& leaf) {
 void Accumulator::add(const Gradient::Product& product, const Leaf& leaf, int64_t samples) {
   const at::Tensor a = product.left.contiguous(), d = product.right.contiguous();
   const int64_t rows = a.size(0) / samples, k = a.size(1), columns = d.size(1);
-  if (rows == 1) {
-    Panels& p = panels("rank one", 1, k, columns, leaf, as_seen(product.seen));
-    if (!p.rank_one) p.rank_one = std::make_unique<RankOneSum>(k, columns, measure_);
-    p.rank_one->add(a, d);
-    return;
-  }
+  if (rows == 1) return add_rank_one(a, d, product.seen, leaf);
   Panels& p = panels("outer", 1, k, columns, leaf, as_seen(product.seen));
   if (!p.outer) p.outer = std::make_unique<OuterSum>(1, k, columns, measure_);
   std::vector<int64_t> offset(k);
@@ -121,8 +118,32 @@ void Accumulator::add(const Gradient::Product& product, const Leaf& leaf, int64_
                {1, rows, 0, k});
 }
 
+// Samples of one row each: left [n, k], right [n, columns].
+void Accumulator::add_rank_one(const at::Tensor& left, const at::Tensor& right, const std::vector<int64_t>& seen,
+                               const Leaf& leaf) {
+  const int64_t k = left.size(1), columns = right.size(1);
+  Panels& p = panels("rank one", 1, k, columns, leaf, as_seen(seen));
+  if (!p.rank_one) {
+    p.in_place = k * columns >= kInPlace && seen.size() == 2 && leaf.transposes();
+    p.turned = p.in_place && leaf.chain.size() % 2 == 0;  // columns are the parameter's rows otherwise
+    p.rank_one = p.turned ? std::make_unique<RankOneSum>(columns, k, measure_, true)
+                          : std::make_unique<RankOneSum>(k, columns, measure_, p.in_place);
+  }
+  p.rank_one->add(p.turned ? right : left, p.turned ? left : right, in_place());
+}
+
+RankOneSum::Sink Accumulator::in_place() {
+  return [this](int64_t first, const at::Tensor& some) {
+    accumulate(sums() + first * some.size(1), some, some.numel(), Measure::kNone);
+  };
+}
+
 void Accumulator::flush(bool everything) {
   for (auto& p : panels_) {
+    if (p->in_place) {
+      if (everything) p->rank_one->finish(in_place());
+      continue;
+    }
     if (p->rank_one && !everything && p->rank_one->exact()) continue;
     const at::Tensor panel = p->outer ? p->outer->take() : p->rank_one->sum().unsqueeze(0);
     const at::Tensor omega = p->leaf.pull(p->arrange(panel)).reshape(parameter_.sizes());

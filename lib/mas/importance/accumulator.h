@@ -32,7 +32,7 @@ class Accumulator {
   void add_sum(const at::Tensor& sum);
   /// Panels into sums: those that a further thousand samples might cost digits, or everything. Not inside a hook.
   void flush(bool everything = false);
-  /// Flushes. float64, the parameter's shape; zeros when nothing was added. Not a copy.
+  /// Flushes. float64, the parameter's shape; zeros when nothing was added. What is added later doesn't change it.
   at::Tensor sum();
 
  private:
@@ -42,9 +42,13 @@ class Accumulator {
     std::function<at::Tensor(const at::Tensor&)> arrange;  // from [groups, k, columns] to what the leaf's node saw
     std::unique_ptr<OuterSum> outer;                       // either of them
     std::unique_ptr<RankOneSum> rank_one;
+    bool in_place = false, turned = false;  // its products go right into the sums; its sides are exchanged
   };
   Panels& panels(const std::string& kind, int64_t groups, int64_t k, int64_t columns, const Leaf& leaf,
                  std::function<at::Tensor(const at::Tensor&)> arrange);
+  void add_rank_one(const at::Tensor& left, const at::Tensor& right, const std::vector<int64_t>& seen,
+                    const Leaf& leaf);
+  RankOneSum::Sink in_place();
   double* sums();
 
   at::Tensor parameter_;

@@ -76,6 +76,10 @@ at::Tensor Leaf::pull(at::Tensor value) const {
   return value;
 }
 
+bool Leaf::transposes() const {
+  return std::all_of(chain.begin(), chain.end(), [](const Step& step) { return step.node->name() == "TBackward0"; });
+}
+
 std::string Leaf::signature() const {
   std::string names;
   for (const auto& step : chain) names += ">" + step.node->name() + part(step);

@@ -25,6 +25,8 @@ struct Leaf {
   /// From a gradient in the shape that the using node saw to one in the parameter's own; where the leaf only moves
   /// elements, also for sums of |.|. Not inside a hook of the autograd engine: nodes give undefined tensors there.
   at::Tensor pull(at::Tensor value) const;
+  /// Whether the chain is of transposes of matrices alone.
+  bool transposes() const;
   /// Equal for leaves that see the same elements in the same way.
   std::string signature() const;
 };

@@ -97,7 +97,7 @@ void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::strin
 void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count) {
   for (const auto& [name, sum] : sums) {
     auto& own = record.sum[name];
-    own = own.defined() ? own + sum : sum.clone();
+    own = own.defined() ? own + sum : sum;
   }
   record.count += count;
 }

@@ -31,7 +31,7 @@ struct FeedKind {
 /// or sum. Throws Error naming `name` where samples of another kind were fed for the same task.
 void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine, const std::string& name);
 
-/// Adds samples: sum += sums, count += count. `sums`: float64, one for each parameter.
+/// Adds samples: sum += sums, count += count. `sums`: float64, one for each parameter; kept, not copied.
 void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count);
 
 /// Adds another record of the same model and task, a shard's say; `combine` as above, or the other's rule. Throws Error

@@ -34,11 +34,6 @@ bool kernel_takes(const Gradient::Product& p) {
   return p.left.defined() && kernel_takes(p.left) && kernel_takes(p.right);
 }
 
-bool only_transposes(const Leaf& leaf) {
-  return std::all_of(leaf.chain.begin(), leaf.chain.end(),
-                     [](const auto& step) { return step.node->name() == "TBackward0"; });
-}
-
 // The ReLU whose only input is the node's output, seen through reshapes that keep the elements' order.
 Node* following_relu(const Graph& graph, Node* node) {
   for (;;) {
@@ -260,7 +255,7 @@ void Pass::add_gradient(int parameter, const Leaf& leaf, const Gradient& gradien
 void Pass::add_together(int parameter, const std::vector<Waiting>& uses) {
   auto& to = (*accumulators_)[parameter];
   const bool products = std::all_of(uses.begin(), uses.end(), [](const Waiting& w) {
-    return kernel_takes(w.gradient.product) && only_transposes(w.leaf);
+    return kernel_takes(w.gradient.product) && w.leaf.transposes();
   });
   if (products) {  // the uses' rows stacked: their products add up; a transposed use has its sides exchanged
     std::vector<at::Tensor> left, right;

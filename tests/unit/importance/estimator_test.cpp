@@ -94,6 +94,30 @@ TEST_CASE("many samples don't lose digits") {
   CHECK(error(sum, oracle(net, x)) < 1e-6);
 }
 
+TEST_CASE("large weights are right in either order of their dimensions") {
+  torch::manual_seed(5);
+  const NamedTensors weights{{"first", torch::randn({2100, 2000}) / 50}, {"second", torch::randn({2100, 2000}) / 50}};
+  const Forward f = [&](const at::Tensor& x) {
+    return torch::linear(x, weights.at("first")).tanh().matmul(weights.at("second"));
+  };
+  Estimator e(f, weights);
+  const auto x = torch::randn({12, 2000});
+  CHECK(error(test::estimate(e, x, 5), one_by_one(f, weights, x)) < 1e-5);
+  CHECK(path(e, "first") == "linear");
+  CHECK(path(e, "second") == "linear");
+}
+
+TEST_CASE("sums that were asked for stay as they are") {
+  torch::manual_seed(6);
+  auto net = nn::Sequential(nn::Linear(5, 4), nn::Tanh(), nn::Linear(4, 2));
+  const auto x = torch::rand({8, 5});
+  Estimator e(of(net), parameters(*net));
+  const auto once = estimate(e, x, 8);
+  const auto copy = once.at("0.weight").clone();
+  CHECK(error(estimate(e, x, 8).at("0.weight"), 2 * copy) < 1e-6);
+  CHECK(once.at("0.weight").equal(copy));
+}
+
 TEST_CASE("convolutions of odd shapes are right and don't take the loop") {
   torch::manual_seed(4);
   const auto pick = [](int64_t low, int64_t high) { return torch::randint(low, high + 1, {1}).item<int64_t>(); };

@@ -119,6 +119,13 @@ TEST_CASE("rank-one samples are right for every width and number of rows on ever
         CHECK(error(omega.sum(), want) < 2e-6);
         omega.clear();
         CHECK(omega.sum().abs().max().item<double>() == 0);
+        auto handed = torch::zeros({columns, k}, torch::kDouble);
+        const auto sink = [&](int64_t first, const at::Tensor& some) { handed.narrow(0, first, some.size(0)) += some; };
+        RankOneSum hands_on(k, columns, measure, true);
+        hands_on.add(a, d, sink);
+        hands_on.add(a, d, sink);
+        hands_on.finish(sink);
+        CHECK(error(handed, 2 * want.t()) < 2e-6);
       }
   });
 }
