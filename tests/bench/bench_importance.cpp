@@ -130,12 +130,12 @@ nlohmann::json compare(const std::string& name, const Options& options) {
   return row;
 }
 
-// Of this process, in MB, after three passes of one kind and its sums.
+// Of this process, in MB, after a few passes of one kind and its sums.
 int64_t peak(const std::string& name, const Options& options) {
   const auto e = parse(name);
   for (const auto& kind : kinds_of(e, options)) {
     if (kind.name != options.peak) continue;
-    for (int i = 0; i < 3; i++) kind.pass();
+    for (int i = 0; i < 6; i++) kind.pass();
     kind.end();
   }
   rusage usage;

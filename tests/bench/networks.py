@@ -74,7 +74,7 @@ page.append("""## The columns
 - exact ... loop: mas-importance's estimators over that, for the same batch; Fisher exact walks back once a class.
 - python plain: the same pass in python3-torch as it comes; exact over it: ours over theirs.
 - its loop, vmap, ExpandedWeights: exact per-sample gradients in python3-torch, over its plain pass; empty: refuses the network.
-- Peak memory: three passes and the sums in double at the end, self-check included.
+- Peak memory: six passes and the sums in double at the end, self-check included.
 """)
 with open(os.path.join(out, "networks.json"), "w", encoding="utf-8") as f:
     json.dump(result, f, indent=1)

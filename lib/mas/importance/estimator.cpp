@@ -7,6 +7,7 @@
 
 #include "mas/error.h"
 #include "mas/importance/batch_average.h"
+#include "mas/importance/memory.h"
 #include "mas/importance/self_check.h"
 
 namespace mas {
@@ -34,7 +35,7 @@ class Estimator::Impl {
   Samples samples_of(const at::Tensor& x, const at::Tensor& given) const;
   void add_part(const Samples& part);
   void add_fast(const Samples& part);
-  void check_again(const Samples& part, const SelfCheck::Keys& keys);
+  void check_again(const Samples& part, const at::Tensor& y, const SelfCheck::Keys& keys);
   void refuse(const Faults& faults);
   Chosen looped() const;
 
@@ -151,14 +152,13 @@ void Estimator::Impl::add_fast(const Samples& part) {
   check_outputs(now->output(), part);
   subject_.note_uses(now->graph());
   const auto keys = check_.keys_of(now->graph(), part);
-  if (options_.check_samples > 0) {
-    const Chosen fresh = check_.trusted(SelfCheck::Trust::kNone, active_, keys);
-    if (!fresh.empty() || is_power_of_4(parts_)) {
-      now.reset();
-      if (is_power_of_4(parts_)) check_again(part, keys);
-      refuse(check_.check(part, fresh, keys));
-      now = subject_.pass(part, active_);
-    }
+  const at::Tensor y = now->output().detach();
+  const bool checked = options_.check_samples > 0;
+  const Chosen fresh = checked ? check_.trusted(SelfCheck::Trust::kNone, active_, keys) : Chosen();
+  if (!fresh.empty()) {
+    now.reset();  // frees its memory
+    refuse(check_.check(part, y, fresh, keys));
+    now = subject_.pass(part, active_);
   }
   // Where a quiet parameter shows importance after all, that of this part stands apart until it has been compared.
   const Chosen quiet = check_.trusted(SelfCheck::Trust::kQuiet, active_, keys);
@@ -175,13 +175,15 @@ void Estimator::Impl::add_fast(const Samples& part) {
     at::NoGradGuard off;
     if (active_[i] && apart[i].sum().ne(0).any().item<bool>()) shown.push_back(i);
   }
-  refuse(check_.check_sums(part, shown, apart, keys));
+  refuse(check_.check_sums(part, y, shown, apart, keys));
   for (int i : shown)
     if (active_[i]) sums_[i].add_sum(apart[i].sum());
+  apart.clear();
+  if (checked && is_power_of_4(parts_)) check_again(part, y, keys);
 }
 
-void Estimator::Impl::check_again(const Samples& part, const SelfCheck::Keys& keys) {
-  const Faults faults = check_.check_again(part, check_.trusted(SelfCheck::Trust::kFull, active_, keys), keys);
+void Estimator::Impl::check_again(const Samples& part, const at::Tensor& y, const SelfCheck::Keys& keys) {
+  const Faults faults = check_.check_again(part, y, check_.trusted(SelfCheck::Trust::kFull, active_, keys), keys);
   if (faults.empty()) return;
   const auto& [bad, why] = *faults.begin();
   const auto name = std::find_if(names_.begin(), names_.end(), [&, i = bad](const auto& n) { return n.second == i; });
@@ -206,11 +208,12 @@ Chosen Estimator::Impl::looped() const {
 
 NamedTensors Estimator::Impl::sum() {
   at::NoGradGuard off;
+  trim_memory();
   std::vector<at::Tensor> all;
   if (average_)
     all = average_->sums();
   else
-    for (auto& s : sums_) all.push_back(s.sum().clone());
+    for (auto& s : sums_) all.push_back(s.sum());
   NamedTensors named;
   for (const auto& [name, i] : names_) {
     if (!at::isfinite(all[i]).all().item<bool>()) throw Error(name, "its importance isn't finite");

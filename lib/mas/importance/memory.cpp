@@ -1,6 +1,7 @@
 #include "mas/importance/memory.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,8 @@ int64_t resident_memory() {
   int64_t all = 0, resident = 0;
   return file >> all >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
+
+void trim_memory() { malloc_trim(0); }
 
 int64_t memory_of_passes(int64_t memory, const NamedTensors& parameters) {
   constexpr int64_t kBytesAParameter = 2 * 8 + 3 * 4 + 8 + 4;  // sums, result; panels, copy, weight; both in the file

@@ -15,6 +15,9 @@ int64_t free_memory();
 /// What this process has in memory now: the program, LibTorch, the model.
 int64_t resident_memory();
 
+/// Gives what is free, but kept by the allocator, back to the system.
+void trim_memory();
+
 /// Of `memory` bytes beyond what is there, those that passes may take beside what importance needs for the parameters
 /// whatever the batch: sums in double, panels in float, and the file that is written. Throws UsageError where
 /// nothing is left.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mas/importance/difference.h"
+#include "mas/importance/memory.h"
 
 namespace mas {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 constexpr double kRounding = 1e-6, kRoundingWide = 1e-15;  // of sums, relative to the sum of their terms' sizes
 constexpr double kDecisions = 0.1;               // of the maximum: what a few ReLUs decided otherwise may make
 constexpr int64_t kReferenceElements = 1 << 24;  // parameters compared at a time
-constexpr int64_t kAgainSamples = 16;            // of a part, when what was compared before is compared again
+constexpr int64_t kBatchSamples = 16;            // of a part, passed together in a comparison
 
 // Of n rows k, spread from the first to the last.
 std::vector<int64_t> spread(int64_t k, int64_t n) {
@@ -73,21 +74,36 @@ Chosen SelfCheck::trusted(Trust how, const std::vector<bool>& active, const Keys
   return chosen;
 }
 
-Faults SelfCheck::check(const Samples& part, const Chosen& chosen, const Keys& keys) {
-  const int64_t n = part.size();
-  return check_rows(part, chosen, keys, spread(std::min(n, std::max<int64_t>(2, samples_)), n));
+Faults SelfCheck::check(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys) {
+  const int64_t n = part.size(), most = std::max(kBatchSamples, samples_);
+  if (n <= most) return check_batch(part, y, chosen, keys);
+  // A smaller batch costs less, and tells as much where its outputs are those of the whole part.
+  const auto rows = spread(most, n);
+  return check_batch(part.select(rows), y.index_select(0, at::tensor(rows).to(y.device())), chosen, keys);
 }
 
-// With these samples seeded alone, one after the other: the others' gradients have to be 0.
-Faults SelfCheck::check_rows(const Samples& part, Chosen chosen, const Keys& keys, const std::vector<int64_t>& rows) {
+Faults SelfCheck::check_batch(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys) {
+  Faults faults;
+  in_groups(chosen, subject_.parameters, [&](const Chosen& group) {
+    if (group.size() < chosen.size()) trim_memory();  // large sums fit into few of the holes that a pass has left
+    faults.merge(check_group(part, y, group, keys));
+  });
+  return faults;
+}
+
+// With a few of the samples seeded alone, one after the other: the others' gradients have to be 0.
+Faults SelfCheck::check_group(const Samples& part, const at::Tensor& y, Chosen chosen, const Keys& keys) {
+  const int64_t n = part.size();
+  const auto rows = spread(std::min(n, std::max<int64_t>(2, samples_)), n);
   constexpr int kRounds = 3;  // one for each order that samples can be in
   Faults faults;
   for (int round = 0; round < kRounds && !chosen.empty(); round++) {
-    std::vector<Accumulator> trial = subject_.accumulators();
+    std::vector<Accumulator> trial = subject_.accumulators(), alone = subject_.accumulators();
     Terms terms;
     Chosen turned, settled;
     {
       const auto few = subject_.pass(part, chosen);
+      if (!alike(few->output().detach(), y, tolerance_)) break;
       few->add(subject_.parameters, trial, subject_.seeds, part.given, rows);
       terms = few->arrived();
       faults.insert(few->refused().begin(), few->refused().end());
@@ -98,22 +114,17 @@ Faults SelfCheck::check_rows(const Samples& part, Chosen chosen, const Keys& key
     }
     for (int i : chosen)
       if (!faults.count(i) && !contains(turned, i)) settled.push_back(i);
-    in_groups(settled, subject_.parameters, [&](const Chosen& group) {
-      std::vector<Accumulator> alone = subject_.accumulators();
-      subject_.loop(part.select(rows), group, alone);
-      Distances distances = compare(group, trial, alone, terms, keys);
-      alone.clear();
-      const Chosen undecided = near(distances);
-      if (!undecided.empty() && subject_.method != Method::kLocal) {
-        alone = subject_.accumulators();
-        if (crowd(part, rows, undecided, alone)) {
-          for (int i : undecided) distances.erase(i);
-          distances.merge(compare(undecided, trial, alone, terms, keys));
-        }
+    subject_.loop(part.select(rows), settled, alone);
+    Distances distances = compare(settled, trial, alone, terms, keys);
+    const Chosen undecided = near(distances);
+    if (!undecided.empty() && subject_.method != Method::kLocal) {
+      alone = subject_.accumulators();
+      if (crowd(part, rows, undecided, alone)) {
+        for (int i : undecided) distances.erase(i);
+        distances.merge(compare(undecided, trial, alone, terms, keys));
       }
-      faults.merge(as_faults(distances));
-      for (int i : group) trial[i] = Accumulator(subject_.parameters[i], subject_.measure());  // frees its sums
-    });
+    }
+    faults.merge(as_faults(distances));
     chosen = std::move(turned);
   }
   for (int i : chosen) faults.emplace(i, "samples of a batch influence one another");
@@ -162,8 +173,8 @@ SelfCheck::Distances SelfCheck::compare(const Chosen& chosen, std::vector<Accumu
   return distances;
 }
 
-Faults SelfCheck::check_sums(const Samples& part, const Chosen& chosen, std::vector<Accumulator>& sums,
-                             const Keys& keys) {
+Faults SelfCheck::check_sums(const Samples& part, const at::Tensor& y, const Chosen& chosen,
+                             std::vector<Accumulator>& sums, const Keys& keys) {
   Distances distances;
   in_groups(chosen, subject_.parameters, [&](const Chosen& group) {
     std::vector<Accumulator> alone = subject_.accumulators();
@@ -173,16 +184,16 @@ Faults SelfCheck::check_sums(const Samples& part, const Chosen& chosen, std::vec
   Faults faults = as_faults(distances);
   // In each sample, decisions would be too many to look at: a few tell, unless the parameter rests in them.
   const Chosen undecided = near(distances);
-  const Faults again = check(part, undecided, keys);
+  const Faults again = check(part, y, undecided, keys);
   for (int i : undecided)
     if (!again.count(i) && trust_[{i, keys[i]}] == Trust::kFull) faults.erase(i);
   return faults;
 }
 
-Faults SelfCheck::check_again(const Samples& part, const Chosen& chosen, const Keys& keys) {
-  const int64_t n = std::min(part.size(), kAgainSamples), first = part.numbers.back() % (part.size() - n + 1);
+Faults SelfCheck::check_again(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys) {
+  const int64_t n = std::min(part.size(), kBatchSamples), first = part.numbers.back() % (part.size() - n + 1);
   const auto orders = subject_.orders;
-  Faults faults = check(part.narrow(first, n), chosen, keys);
+  Faults faults = check_batch(part.narrow(first, n), y.narrow(0, first, n), chosen, keys);
   for (int i : chosen)
     if (orders[i] != subject_.orders[i]) faults.emplace(i, "samples changed places");
   return faults;

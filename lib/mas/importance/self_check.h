@@ -32,18 +32,21 @@ class SelfCheck {
   /// Those that are used, active and trusted so.
   Chosen trusted(Trust how, const std::vector<bool>& active, const Keys& keys);
 
+  // y [n, ...]: the outputs of a part of n samples, without their graph.
   /// Compares on a few samples of a part.
-  Faults check(const Samples& part, const Chosen& chosen, const Keys& keys);
+  Faults check(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys);
   /// Compares what `part` gave already.
-  Faults check_sums(const Samples& part, const Chosen& chosen, std::vector<Accumulator>& sums, const Keys& keys);
+  Faults check_sums(const Samples& part, const at::Tensor& y, const Chosen& chosen, std::vector<Accumulator>& sums,
+                    const Keys& keys);
   /// Compares what was trusted before, on a few samples of a later part.
-  Faults check_again(const Samples& part, const Chosen& chosen, const Keys& keys);
+  Faults check_again(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys);
 
  private:
   using Terms = std::map<int, double>;      // Σ|δ| of what may have cancelled, see Pass::arrived()
   using Distances = std::map<int, double>;  // relative to the maximum, of what differs
 
-  Faults check_rows(const Samples& part, Chosen chosen, const Keys& keys, const std::vector<int64_t>& rows);
+  Faults check_batch(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys);
+  Faults check_group(const Samples& part, const at::Tensor& y, Chosen chosen, const Keys& keys);
   bool crowd(const Samples& part, const std::vector<int64_t>& rows, const Chosen& chosen,
              std::vector<Accumulator>& to) const;
   Distances compare(const Chosen& chosen, std::vector<Accumulator>& fast, std::vector<Accumulator>& alone,

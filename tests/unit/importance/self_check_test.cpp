@@ -24,6 +24,26 @@ TEST_CASE("samples that influence one another are found even where the influence
   }
 }
 
+TEST_CASE("what only large batches do is found, though few samples are compared") {
+  torch::manual_seed(12);
+  Weights p;
+  const Forward f = [&](const at::Tensor& x) {
+    const auto h = torch::nn::functional::linear(x, p.w, p.b).tanh();
+    return h + (x.size(0) < 30 ? 0 : 1) * h.detach().mean(0, true);
+  };
+  const auto x = torch::randn({40, 6});
+  for (int64_t first : {40, 5}) {  // large at once, or after small ones were found right
+    Estimator e(f, p.named());
+    e.add(x.slice(0, 0, first));
+    if (first == 5) {
+      CHECK_THROWS_WITH_AS(e.add(x), doctest::Contains("stopped being those of single samples"), Error);
+      continue;
+    }
+    CHECK(error(e.sum(), one_by_one(f, p.named(), x)) < 1e-6);
+    CHECK(path(e, "w") == "loop");
+  }
+}
+
 TEST_CASE("samples along the second dimension of a layer don't pass for rows of the first") {
   torch::manual_seed(9);
   Weights p;
