@@ -67,13 +67,10 @@ std::map<int, Gradient> repeat(const Arrival& a) {
     if (i != across) over.push_back(i < across ? 2 * i + 1 : 2 * i);
   }
   const at::Tensor delta = a.delta.reshape(shape).movedim(2 * across, 0);
-  auto target = seen;
-  target.insert(target.begin(), 0);
   all[0].plain = true;
-  all[0].each = [=](int64_t first, int64_t count) mutable {
+  all[0].each = [=](int64_t first, int64_t count) {
     const at::Tensor d = delta.narrow(0, first, count);
-    target[0] = count;
-    return (over.empty() ? d : d.sum(over)).reshape(target);
+    return reshape_each(over.empty() ? d : d.sum(over), seen);
   };
   return all;
 }
@@ -98,16 +95,13 @@ Gradient broadcast_gradient(const Arrival& a, int slot, const at::Tensor& factor
   if (a.order != Order::kSecond || shape[0] == 1) sum_over(1);
   for (int64_t i = across + 1; i < int64_t(shape.size()); i++)
     if (shape[i] == 1) sum_over(i + 1 - across);
-  auto target = seen;
-  target.insert(target.begin(), 0);
   Gradient g;
   g.plain = !factor.defined();
-  g.each = [=](int64_t first, int64_t count) mutable {
+  g.each = [=](int64_t first, int64_t count) {
     at::Tensor d = delta.narrow(0, first, count);
     if (scaled.defined()) d = d * scaled.narrow(0, first, count);
     if (!over.empty()) d = d.sum(over, /*keepdim=*/true);
-    target[0] = count;
-    return (scale == 1 ? d : d * scale).reshape(target);
+    return reshape_each(scale == 1 ? d : d * scale, seen);
   };
   return g;
 }

@@ -22,10 +22,8 @@ Gradient product(const Arrival& a, const at::Tensor& left, const at::Tensor& rig
   if (!l.defined() || !r.defined()) return g;
   if (seen.empty()) seen = {l.size(2), r.size(2)};
   g.product = {l.flatten(0, 1), r.flatten(0, 1), seen};
-  seen.insert(seen.begin(), 0);
-  g.each = [=](int64_t first, int64_t count) mutable {
-    seen[0] = count;
-    return at::bmm(l.narrow(0, first, count).transpose(1, 2), r.narrow(0, first, count)).reshape(seen);
+  g.each = [=](int64_t first, int64_t count) {
+    return reshape_each(at::bmm(l.narrow(0, first, count).transpose(1, 2), r.narrow(0, first, count)), seen);
   };
   return g;
 }

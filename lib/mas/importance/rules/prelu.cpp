@@ -18,13 +18,10 @@ std::map<int, Gradient> prelu(const Arrival& a) {
   if (!a.slots.count(1) || a.delta.sizes() != x.sizes() || x.dim() == 0) return all;
   if (channels && !(a.one_row() && x.dim() > 1 && x.size(1) == slopes)) return all;
   const auto delta = by_sample(a.delta, a.samples, a.order), values = by_sample(x, a.samples, a.order);
-  auto shape = seen;
-  shape.insert(shape.begin(), 0);
-  all[1].each = [=](int64_t first, int64_t count) mutable {
+  all[1].each = [=](int64_t first, int64_t count) {
     const auto d = delta.narrow(0, first, count), v = values.narrow(0, first, count);
     const auto terms = (d * v.clamp_max(0)).reshape({count, slopes, -1});  // [n, 1, C, ...] where there are channels
-    shape[0] = count;
-    return terms.sum(2).reshape(shape);
+    return reshape_each(terms.sum(2), seen);
   };
   return all;
 }

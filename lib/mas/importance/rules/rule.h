@@ -101,6 +101,9 @@ inline void put(std::map<int, Gradient>& all, int slot, Gradient gradient) {
   if (gradient.each) all[slot] = std::move(gradient);
 }
 
+/// Gradients of samples, each of them in `shape`: [count, *shape].
+at::Tensor reshape_each(const at::Tensor& each, const std::vector<int64_t>& shape);
+
 /// Whether a batch of images or volumes lies in memory with its channels innermost, and in no other order too.
 bool channels_innermost(const at::Tensor& t);
 

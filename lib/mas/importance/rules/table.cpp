@@ -50,6 +50,12 @@ at::Tensor Arrival::rows(const at::Tensor& tensor, int64_t kept) const {
   return apart.defined() && apart.dim() >= 2 + kept ? apart.flatten(1, apart.dim() - 1 - kept) : at::Tensor();
 }
 
+at::Tensor reshape_each(const at::Tensor& each, const std::vector<int64_t>& shape) {
+  std::vector<int64_t> all{each.size(0)};
+  all.insert(all.end(), shape.begin(), shape.end());
+  return each.reshape(all);
+}
+
 std::vector<int64_t> input_shape(const torch::autograd::Node& node, int slot) {
   const auto& edge = node.next_edge(slot);
   return output_shape(*edge.function, int(edge.input_nr));
