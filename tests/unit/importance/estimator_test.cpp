@@ -303,6 +303,23 @@ TEST_CASE("the local rule takes the rectified output of each layer, or the plain
   CHECK(got.at("2.weight").abs().sum().item<double>() == 0);
 }
 
+TEST_CASE("the local rule adds a weight's uses of each sample before the absolute value") {
+  torch::manual_seed(19);
+  auto w = torch::randn({5, 5});
+  const auto x = torch::randn({7, 5});
+  EstimatorOptions options;
+  options.method = Method::kLocal;
+  Estimator e([&](const at::Tensor& t) { return t.mm(w).relu().mm(w); }, {{"w", w}}, options);
+  const auto got = test::estimate(e, x, 4);
+  at::NoGradGuard off;
+  const auto h = x.mm(w).relu(), y = h.mm(w);
+  const auto of = [](const at::Tensor& in, const at::Tensor& out) {
+    return torch::einsum("nk,nc->nkc", {in, 2 * out});
+  };
+  CHECK(error(got.at("w"), (of(x, h) + of(h, y)).abs().sum(0)) < 1e-6);
+  CHECK(path(e, "w") == "linear");
+}
+
 TEST_CASE("averages of batches keep the rest for the next batch") {
   torch::manual_seed(17);
   Weights p;
