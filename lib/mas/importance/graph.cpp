@@ -1,13 +1,9 @@
 #include "mas/importance/graph.h"
 
-#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/csrc/autograd/generated/Functions.h>
 
 #include <algorithm>
 #include <set>
-
-#include "mas/importance/integers.h"
 
 namespace mas {
 namespace {
@@ -54,37 +50,7 @@ Leaf resolve(const torch::autograd::Edge& edge, const ParameterIndex& index) {
   return leaf;
 }
 
-// Which part of its input a node takes, where its name doesn't tell.
-std::string part(const Leaf::Step& step) {
-  using namespace torch::autograd::generated;
-  if (const auto* slice = dynamic_cast<const SliceBackward0*>(step.node.get()))
-    return fmt::format("{},{},{},{}", slice->dim, slice->start ? integer(*slice->start) : 0,
-                       slice->end ? integer(*slice->end) : INT64_MAX, integer(slice->step));
-  if (const auto* select = dynamic_cast<const SelectBackward0*>(step.node.get()))
-    return fmt::format("{},{}", select->dim, integer(select->index));
-  return step.output ? std::to_string(step.output) : "";
-}
-
 }  // namespace
-
-at::Tensor Leaf::pull(at::Tensor value) const {
-  for (const auto& [node, output] : chain) {
-    torch::autograd::variable_list values(node->num_inputs());
-    values.at(output) = std::move(value);
-    value = (*node)(std::move(values))[0];
-  }
-  return value;
-}
-
-bool Leaf::transposes() const {
-  return std::all_of(chain.begin(), chain.end(), [](const Step& step) { return step.node->name() == "TBackward0"; });
-}
-
-std::string Leaf::signature() const {
-  std::string names;
-  for (const auto& step : chain) names += ">" + step.node->name() + part(step);
-  return names;
-}
 
 Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function<bool(int)>& active,
            const std::function<bool(Node&)>& usable) {
@@ -99,7 +65,7 @@ Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function
     const auto node = stack.back().first;
     if (stack.back().second == node->num_outputs()) {
       finished.push_back(node.get());
-      graph.nodes = graph.nodes * 0x100000001b3ULL ^ std::hash<std::string>()(node->name());
+      graph.nodes = graph.nodes * 0x100000001b3ULL ^ std::hash<std::string>()(node->name() + turned_dimensions(*node));
       stack.pop_back();
       continue;
     }

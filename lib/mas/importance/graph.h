@@ -9,27 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "mas/importance/leaf.h"
+
 namespace mas {
-
-/// An edge that leads to a parameter, through nodes that have no other input: that rearrange its elements (transpose,
-/// view, ...), take a part of them (slice, split, ...) or map them one by one (exp, softplus, ...).
-struct Leaf {
-  struct Step {
-    std::shared_ptr<torch::autograd::Node> node;
-    uint32_t output = 0;  ///< which of the node's outputs is used
-  };
-  int parameter = -1;       ///< -1: the edge leads elsewhere
-  std::vector<Step> chain;  ///< from the using node to the parameter
-  bool moves = true;        ///< the chain only moves elements: |.| and squares commute with pull()
-
-  /// From a gradient in the shape that the using node saw to one in the parameter's own; where the leaf only moves
-  /// elements, also for sums of |.|. Not inside a hook of the autograd engine: nodes give undefined tensors there.
-  at::Tensor pull(at::Tensor value) const;
-  /// Whether the chain is of transposes of matrices alone.
-  bool transposes() const;
-  /// Equal for leaves that see the same elements in the same way.
-  std::string signature() const;
-};
 
 /// A node that takes parameters as inputs.
 struct Use {
@@ -44,7 +26,7 @@ struct Graph {
   std::map<int, std::string> unknown;     ///< parameters with a use that isn't `usable`, and that node's name
   std::map<int, std::string> signatures;  ///< of all uses of a parameter: equal for equal computations
   std::map<int, int> times;               ///< uses of a parameter
-  uint64_t nodes = 0;                     ///< a hash of all nodes' names in the order of the walk
+  uint64_t nodes = 0;  ///< a hash of all nodes' names, and how they turn dimensions, in the order of the walk
   /// The nodes that take a node's output; absent for the network's output.
   std::unordered_map<torch::autograd::Node*, std::vector<torch::autograd::Node*>> consumers;
 };

@@ -235,6 +235,20 @@ TEST_CASE("a weight with several uses has their gradients added before the absol
   }
 }
 
+TEST_CASE("a weight that is turned in another way from batch to batch is right") {
+  torch::manual_seed(20);
+  auto w = torch::randn({6, 6});
+  const Forward f = [&](const at::Tensor& x) {
+    return x.mm(x[0][0].item<float>() > 0 ? w.permute({0, 1}) : w.permute({1, 0})).tanh();
+  };
+  Estimator e(f, {{"w", w}});
+  auto x = torch::randn({24, 6});
+  at::Tensor first = x.select(1, 0).view({6, 4});  // one sign a batch
+  first.copy_(first.abs() * torch::tensor({1.f, -1.f, 1.f, 1.f, -1.f, 1.f}).unsqueeze(1));
+  CHECK(error(test::estimate(e, x, 4), one_by_one(f, {{"w", w}}, x)) < 1e-5);
+  CHECK(path(e, "w") == "linear");
+}
+
 TEST_CASE("parameters that are broadcast over the batch need no loop") {
   torch::manual_seed(13);
   auto row = torch::randn({5}), whole = torch::randn({1, 3, 5}), scale = torch::randn({3, 1}),

@@ -114,6 +114,40 @@ TEST_CASE("equal computations have equal signatures, others don't") {
   CHECK(of([&] { return x.mm(w); }) == of([&] { return x.mm(w).sin(); }));
   CHECK(of([&] { return x.mm(w); }) != of([&] { return x.mm(w.t()); }));
   CHECK(of([&] { return x.mm(w); }) != of([&] { return x.mm(w).mm(w); }));
+  const std::vector<std::function<at::Tensor()>> others{[&] {
+                                                          return w.permute({0, 1});
+                                                        },
+                                                        [&] {
+                                                          return w.permute({1, 0});
+                                                        },
+                                                        [&] { return w.transpose(0, 1); },
+                                                        [&] { return w.transpose(1, 1); },
+                                                        [&] {
+                                                          return w.view({2, 8});
+                                                        },
+                                                        [&] {
+                                                          return w.view({8, 2});
+                                                        },
+                                                        [&] { return w.split(2, 0)[1]; },
+                                                        [&] { return w.split(2, 1)[1]; },
+                                                        [&] { return w.split(1, 0)[1]; },
+                                                        [&] {
+                                                          return w.split_with_sizes({1, 3}, 0)[1];
+                                                        },
+                                                        [&] {
+                                                          return w.split_with_sizes({2, 2})[1];
+                                                        },
+                                                        [&] { return w.unbind(0)[1]; },
+                                                        [&] { return w.unbind(1)[1]; },
+                                                        [&] { return w.unsqueeze(0); },
+                                                        [&] { return w.unsqueeze(1); }};
+  std::set<std::string> seen;
+  for (const auto& other : others) seen.insert(of([&] { return other() * 2; }));
+  CHECK(seen.size() == others.size());
+  const auto nodes = [&](const at::Tensor& y) { return Walked({w}, [&] { return y.mm(w); }).graph.nodes; };
+  const auto turned = [&](int64_t a, int64_t b) { return nodes(w.sin().permute({a, b})); };
+  CHECK(turned(0, 1) == turned(0, 1));
+  CHECK(turned(0, 1) != turned(1, 0));
   CHECK(walk(x, {}, {}, {}).uses.empty());
 }
 
