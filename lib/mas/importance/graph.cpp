@@ -38,7 +38,9 @@ Leaf resolve(const torch::autograd::Edge& edge, const ParameterIndex& index) {
   for (auto node = edge.function; node;) {
     if (auto* end = dynamic_cast<torch::autograd::AccumulateGrad*>(node.get())) {
       const auto found = index.find(end->variable.unsafeGetTensorImpl());
-      if (found != index.end()) leaf.parameter = found->second;
+      if (found == index.end()) break;
+      leaf.parameter = found->second;
+      leaf.shape = end->variable.sizes().vec();
       break;
     }
     if (node->num_outputs() != 1 || !(moves(*node) || maps_elements(*node))) break;
@@ -48,6 +50,16 @@ Leaf resolve(const torch::autograd::Edge& edge, const ParameterIndex& index) {
     node = node->next_edge(0).function;
   }
   return leaf;
+}
+
+// Uses of parts that lie apart, such as the q, k and v of one matrix, are as good as one.
+void count_apart(Graph& graph) {
+  std::map<int, std::vector<const Leaf*>> leaves;
+  for (const auto& use : graph.uses)
+    for (const auto& slot : use.slots)
+      if (graph.times[slot.second.parameter] > 1) leaves[slot.second.parameter].push_back(&slot.second);
+  for (const auto& [parameter, seen] : leaves)
+    if (lie_apart(seen)) graph.times[parameter] = 1;
 }
 
 }  // namespace
@@ -96,6 +108,7 @@ Graph walk(const at::Tensor& y, const ParameterIndex& index, const std::function
     kept.push_back(std::move(use));
   }
   graph.uses = std::move(kept);
+  count_apart(graph);
   for (Node* node : finished) {
     bool any = false;
     for (const auto& edge : node->next_edges()) {

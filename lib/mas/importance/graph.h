@@ -25,7 +25,7 @@ struct Graph {
   std::vector<Use> uses;
   std::map<int, std::string> unknown;     ///< parameters with a use that isn't `usable`, and that node's name
   std::map<int, std::string> signatures;  ///< of all uses of a parameter: equal for equal computations
-  std::map<int, int> times;               ///< uses of a parameter
+  std::map<int, int> times;               ///< uses of a parameter; 1 too where they see parts that lie apart
   uint64_t nodes = 0;  ///< a hash of all nodes' names, and how they turn dimensions, in the order of the walk
   /// The nodes that take a node's output; absent for the network's output.
   std::unordered_map<torch::autograd::Node*, std::vector<torch::autograd::Node*>> consumers;

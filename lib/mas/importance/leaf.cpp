@@ -1,9 +1,12 @@
 #include "mas/importance/leaf.h"
 
-#include <algorithm>
+#include <ATen/WrapDimUtils.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/generated/Functions.h>
 
+#include <algorithm>
+#include <numeric>
+#include <algorithm>
 #include <set>
 
 #include "mas/importance/integers.h"
@@ -49,6 +52,82 @@ std::string detail(const Leaf::Step& step) {
   return turned_dimensions(node) + output;
 }
 
+struct Range {
+  int64_t begin, end;
+};
+
+/// The elements of a parameter that a leaf sees, at most: a range of each dimension.
+class Part {
+ public:
+  explicit Part(const Leaf& leaf) : dims_(leaf.shape.size()) {
+    for (const int64_t size : leaf.shape) ranges_.push_back({0, size});
+    std::iota(dims_.begin(), dims_.end(), 0);
+    for (auto step = leaf.chain.rbegin(); step != leaf.chain.rend(); ++step)
+      if (!follow(*step)) break;
+  }
+  bool meets(const Part& other) const {
+    return std::equal(ranges_.begin(), ranges_.end(), other.ranges_.begin(),
+                      [](const Range& a, const Range& b) { return a.begin < b.end && b.begin < a.end; });
+  }
+
+ private:
+  int64_t place(int64_t dim) const { return at::maybe_wrap_dim(dim, int64_t(dims_.size())); }
+  Range& range(int64_t dim) { return ranges_[dims_[place(dim)]]; }
+  void narrow(int64_t dim, int64_t first, int64_t count) {
+    Range& r = range(dim);
+    r.begin += first;
+    r.end = std::min(r.end, r.begin + count);
+  }
+  void select(int64_t dim, int64_t index) {
+    const Range& r = range(dim);
+    narrow(dim, index < 0 ? index + r.end - r.begin : index, 1);
+    dims_.erase(dims_.begin() + place(dim));
+  }
+  bool slice(const SliceBackward0& slice) {
+    if (integer(slice.step) != 1) return false;
+    const Range& r = range(slice.dim);
+    const auto inside = [size = r.end - r.begin](int64_t i) {
+      return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size);
+    };
+    const int64_t begin = inside(slice.start ? integer(*slice.start) : 0);
+    narrow(slice.dim, begin, inside(slice.end ? integer(*slice.end) : INT64_MAX) - begin);
+    return true;
+  }
+  void permute(const std::vector<int64_t>& order) {
+    const auto before = dims_;
+    for (size_t i = 0; i < order.size(); i++) dims_[i] = before[place(order[i])];
+  }
+  // False where it isn't known what the step does; the part that was known before holds what comes after, too.
+  bool follow(const Leaf::Step& step) {
+    const Node& node = *step.node;
+    const int64_t output = step.output;
+    if (node.name() == "TBackward0") {
+      std::reverse(dims_.begin(), dims_.end());
+    } else if (const auto* transpose = as<TransposeBackward0>(node)) {
+      std::swap(dims_[place(transpose->dim0)], dims_[place(transpose->dim1)]);
+    } else if (const auto* order = as<PermuteBackward0>(node)) {
+      permute(order->dims);
+    } else if (const auto* split = as<SplitBackward0>(node)) {
+      narrow(split->dim, output * integer(split->split_size), integer(split->split_size));
+    } else if (const auto* parts = as<SplitWithSizesBackward0>(node)) {
+      const auto sizes = integers(parts->split_sizes);
+      narrow(parts->dim, std::accumulate(sizes.begin(), sizes.begin() + output, int64_t(0)), sizes[output]);
+    } else if (const auto* some = as<SliceBackward0>(node)) {
+      return slice(*some);
+    } else if (const auto* one = as<SelectBackward0>(node)) {
+      select(one->dim, integer(one->index));
+    } else if (const auto* each = as<UnbindBackward0>(node)) {
+      select(each->dim, output);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  std::vector<Range> ranges_;  // of the parameter's dimensions
+  std::vector<int64_t> dims_;  // which of them the dimensions are of what the steps so far made
+};
+
 }  // namespace
 
 at::Tensor Leaf::pull(at::Tensor value) const {
@@ -68,6 +147,16 @@ std::string Leaf::signature() const {
   std::string names;
   for (const auto& step : chain) names += ">" + step.node->name() + detail(step);
   return names;
+}
+
+bool lie_apart(const std::vector<const Leaf*>& leaves) {
+  std::vector<Part> parts;
+  for (const Leaf* leaf : leaves) {
+    const Part part(*leaf);
+    if (std::any_of(parts.begin(), parts.end(), [&](const Part& other) { return part.meets(other); })) return false;
+    parts.push_back(part);
+  }
+  return true;
 }
 
 std::string turned_dimensions(const Node& node) {

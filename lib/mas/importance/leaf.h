@@ -15,9 +15,10 @@ struct Leaf {
     std::shared_ptr<torch::autograd::Node> node;
     uint32_t output = 0;  ///< which of the node's outputs is used
   };
-  int parameter = -1;       ///< -1: the edge leads elsewhere
-  std::vector<Step> chain;  ///< from the using node to the parameter
-  bool moves = true;        ///< the chain only moves elements: |.| and squares commute with pull()
+  int parameter = -1;          ///< -1: the edge leads elsewhere
+  std::vector<int64_t> shape;  ///< the parameter's
+  std::vector<Step> chain;     ///< from the using node to the parameter
+  bool moves = true;           ///< the chain only moves elements: |.| and squares commute with pull()
 
   /// From a gradient in the shape that the using node saw to one in the parameter's own; where the leaf only moves
   /// elements, also for sums of |.|. Not inside a hook of the autograd engine: nodes give undefined tensors there.
@@ -27,6 +28,9 @@ struct Leaf {
   /// Equal for leaves that see the same elements in the same way.
   std::string signature() const;
 };
+
+/// Whether no element of a parameter is seen by two of its leaves, as far as slices, selections and splits tell.
+bool lie_apart(const std::vector<const Leaf*>& leaves);
 
 /// Of a node that puts dimensions in another order: which one. Else empty.
 std::string turned_dimensions(const torch::autograd::Node& node);

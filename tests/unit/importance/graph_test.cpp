@@ -151,6 +151,33 @@ TEST_CASE("equal computations have equal signatures, others don't") {
   CHECK(walk(x, {}, {}, {}).uses.empty());
 }
 
+TEST_CASE("uses of parts that lie apart are as one use, however the parts are taken") {
+  auto w = torch::randn({6, 4});
+  using Parts = std::vector<at::Tensor>;
+  const auto times = [&](const std::function<Parts()>& parts) {
+    return Walked({w},
+                  [&] {
+                    at::Tensor sum = torch::zeros({});
+                    for (const auto& part : parts()) sum = sum + (part * 2).sum();
+                    return sum;
+                  })
+        .graph.times.at(0);
+  };
+  CHECK(times([&] { return Parts{w.narrow(0, 0, 2).t(), w.slice(0, 2, 4).t(), w.slice(0, -2)}; }) == 1);
+  CHECK(times([&] { return w.chunk(3); }) == 1);
+  CHECK(times([&] { return w.split_with_sizes({1, 3, 2}); }) == 1);
+  CHECK(times([&] { return w.t().unbind(0); }) == 1);
+  CHECK(times([&] { return Parts{w[0], w[-1], w.slice(0, 1, -1)}; }) == 1);
+  CHECK(times([&] { return Parts{w.select(1, 2), w.permute({1, 0})[3], w.transpose(-1, 0).slice(0, 0, 2)}; }) == 1);
+  CHECK(times([&] { return Parts{w.slice(0, 0, 2).view({8}).slice(0, 1, 3), w.slice(0, 2)}; }) == 1);
+  CHECK(times([&] { return Parts{w.slice(0, 0, 3), w.slice(0, 2, 4)}; }) == 2);
+  CHECK(times([&] { return Parts{w.slice(0, 0, 3), w.slice(1, 0, 1)}; }) == 2);
+  CHECK(times([&] { return Parts{w[0], w[1], w[-6]}; }) == 3);
+  CHECK(times([&] { return Parts{w, w[1]}; }) == 2);
+  CHECK(times([&] { return Parts{w.slice(0, 0, 6, 2), w.slice(0, 1, 6, 2)}; }) == 2);  // more than is known
+  CHECK(times([&] { return Parts{w.view({4, 6})[0], w.view({4, 6})[1]}; }) == 2);
+}
+
 TEST_CASE("the widest tensor of a network is found, and how many elements it computes") {
   auto w = torch::randn({4, 50}, at::requires_grad()), v = torch::randn({50, 3}, at::requires_grad());
   const auto found = extent(torch::randn({2, 4}).mm(w).relu().view({100}).view({2, 50}).mm(v));

@@ -201,6 +201,13 @@ TEST_CASE("attention and transformers are right in either layout and don't take 
           return std::get<0>(attention(q, k, k)).transpose(0, 1);
         },
         torch::randn({9, 6, 5}), {{"q_proj_weight", "linear"}, {"k_proj_weight", "linear"}});
+  nn::MultiheadAttention crossed(nn::MultiheadAttentionOptions(8, 2));  // q, k and v are parts of one weight
+  judge(*crossed,
+        [=](const at::Tensor& x) mutable {
+          const auto q = x.slice(1, 0, 2).transpose(0, 1), k = x.slice(1, 2).transpose(0, 1);
+          return std::get<0>(crossed(q, k, k.tanh())).transpose(0, 1);
+        },
+        torch::randn({9, 6, 8}), {{"in_proj_weight", "linear"}, {"in_proj_bias", "broadcast"}});
 }
 
 TEST_CASE("embeddings add a sample's equal tokens before the absolute value") {
@@ -323,6 +330,14 @@ TEST_CASE("bare parameters in arithmetic, products and einsum are right and don'
        {1},
        [](auto& t, auto& p) { return (t.transpose(0, 1).contiguous() * p).tanh().transpose(0, 1).mean(1); },
        "broadcast"},
+      {"two matrices in one",
+       {12, 6},
+       [](auto& t, auto& p) { return t.matmul(p.chunk(2)[0].t()).tanh().matmul(p.chunk(2)[1].t()); },
+       "linear"},
+      {"two matrices that overlap",
+       {9, 6},
+       [](auto& t, auto& p) { return t.matmul(p.slice(0, 0, 6).t()).tanh().matmul(p.slice(0, 3, 9).t()); },
+       "linear"},
       {"used twice", {6, 6}, [](auto& t, auto& p) { return t.matmul(p).tanh().matmul(p.t()); }, "linear"},
   };
   for (const auto& [what, shape, f, path] : cases) {
