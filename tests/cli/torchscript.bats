@@ -45,6 +45,7 @@ G
   mas-importance -q net.pt --data unlabelled.h5 --shard 2/2 -o b.h5
   mas-importance a.h5 --merge b.h5 -o both.h5 | grep -q "^120 samples in all"
   silent mas-importance -q tokens.pt --data ids.h5 -o t.h5
+  silent mas-export t.h5 -o t.pt
   silent mas-importance -q double.pt --data unlabelled.h5 -o d.h5
   mas-export d.h5 | grep -q "^fc.weight "
   fails 2 "mas-importance: --data: is required: net.pt is a TorchScript module, which brings no data of its own" mas-importance net.pt -o x.h5

@@ -84,13 +84,22 @@ void follow_mode(Block* block, Value* training) {
   }
 }
 
-// A few samples that any network takes: floats below 1, which are the token id 0.
+// A few samples that the network takes: floats below 1, which are the token id 0, also where a module takes integers
+// alone.
 at::Tensor samples(const Model& model, int64_t count) {
   Shape shape = model.network().input();
   shape.insert(shape.begin(), count);
   int64_t values = 1;
   for (const int64_t size : shape) values *= size;
-  return at::linspace(0, 0.99, values).reshape(shape);
+  const at::Tensor x = at::linspace(0, 0.99, values).reshape(shape);
+  for (const at::Tensor& taken : {x, x.to(at::kLong)}) {
+    try {
+      model.features(taken);
+      return taken;
+    } catch (const Error&) {
+    }
+  }
+  return x;
 }
 
 at::Tensor outputs(const Model& model, const TaskRecord* task, const at::Tensor& x) {

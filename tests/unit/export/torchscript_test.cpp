@@ -77,3 +77,18 @@ TEST_CASE("a module comes back with the weights of now, and a task's head") {
   check_same(model, x);
   CHECK(exported(model).hasattr("fc1"));
 }
+
+TEST_CASE("a module of token ids comes back") {
+  torch::jit::Module net("Net");
+  const auto w = torch::randn({7, 3}).requires_grad_();
+  for (const char* name : {"table", "out"}) net.register_parameter(name, w, false);
+  net.define("def forward(self, x):\n  return torch.linear(torch.mean(torch.embedding(self.table, x), 1), self.out)\n");
+  const auto bytes = test::saved(net);
+  const auto x = torch::randint(0, 7, {5, 4});
+  for (const auto scenario : {Scenario::kTask, Scenario::kClass}) {
+    auto network = std::make_unique<ScriptNetwork>(bytes, "net.pt", ScriptOutput{}, x, "data");
+    const auto arch = network->architecture();
+    const auto model = with_task(Model(std::move(network), arch, bytes), scenario);
+    check_same(model, x);
+  }
+}
