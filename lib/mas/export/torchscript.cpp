@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -47,14 +48,19 @@ Module owner_of(Module module, const std::string& path) {
 // A tensor of the model's own, for the module that is written.
 at::Tensor owned(const at::Tensor& value, bool trains) { return value.detach().clone().set_requires_grad(trains); }
 
+// Tied parameters, which are one tensor, stay one.
 void own_parameters(const Module& net, const std::set<std::string>& frozen) {
+  std::map<const c10::TensorImpl*, at::Tensor> copies;
   for (const auto& m : net.named_modules()) {
     Module module = m.value;
     std::vector<std::string> names;
     for (const auto& p : module.named_parameters(/*recurse=*/false)) names.push_back(p.name);
     for (const auto& name : names) {
       const bool trains = !frozen.count(m.name.empty() ? name : m.name + "." + name);
-      module.setattr(name, owned(module.attr(name).toTensor(), trains));
+      const at::Tensor value = module.attr(name).toTensor();
+      at::Tensor& copy = copies[value.unsafeGetTensorImpl()];
+      if (!copy.defined()) copy = owned(value, trains);
+      module.setattr(name, copy);
     }
   }
 }

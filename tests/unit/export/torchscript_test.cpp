@@ -78,7 +78,7 @@ TEST_CASE("a module comes back with the weights of now, and a task's head") {
   CHECK(exported(model).hasattr("fc1"));
 }
 
-TEST_CASE("a module of token ids comes back") {
+TEST_CASE("a module of token ids comes back, and tied weights are one in it") {
   torch::jit::Module net("Net");
   const auto w = torch::randn({7, 3}).requires_grad_();
   for (const char* name : {"table", "out"}) net.register_parameter(name, w, false);
@@ -90,5 +90,9 @@ TEST_CASE("a module of token ids comes back") {
     const auto arch = network->architecture();
     const auto model = with_task(Model(std::move(network), arch, bytes), scenario);
     check_same(model, x);
+    const auto back = exported(model);
+    const auto inner = scenario == Scenario::kTask ? back.attr("network").toModule() : back;
+    CHECK(inner.attr("table").toTensor().is_alias_of(inner.attr("out").toTensor()));
+    CHECK(!inner.attr("table").toTensor().is_alias_of(w));
   }
 }
