@@ -130,6 +130,23 @@ G
   [ ! -e x.h5 ]
 }
 
+@test "recurrent layers, which keep their weights in a list too, are measured, trained and written" {
+  for batch in 1 50; do
+    silent mas-importance -q recurrent.pt --data unlabelled.h5 --batch "$batch" -o o.h5
+    judge omega several.h5 recurrent o.h5
+  done
+  silent mas-train -q o.h5 --data data.h5,split=0.8 --epochs 1 -o t.h5
+  run -1 h5diff o.h5 t.h5 /weights/lstm.weight_hh_l0
+  mas-export t.h5 -o t.pt
+  /usr/bin/python3 - <<'P'
+import h5py, torch
+lstm = torch.jit.load("t.pt").network.lstm
+assert all(a is b for a, b in zip(lstm._flat_weights, lstm.parameters()))
+with h5py.File("t.h5") as f:
+    assert (lstm.weight_hh_l0.detach().numpy() == f["weights/lstm.weight_hh_l0"][()]).all()
+P
+}
+
 @test "frozen parameters, and those without a gradient, have the importance 0, and a line says so" {
   line="partly.pt: 3 of 6 parameters have no gradient (1 frozen, 2 unused) and omega 0: aux.bias, aux.weight, stem.weight"
   for options in "--batch 50" "--batch 1" "--estimator batch:7" "--method local" "--method ewc"; do

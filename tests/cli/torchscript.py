@@ -163,8 +163,9 @@ def make(folder):
     images, labels = rng.random((120, 1, 8, 8), np.float32), rng.integers(0, 4, 120)
     with h5py.File(f"{folder}/several.h5", "w") as f:
         for name, outputs in {"nested-0": lambda y: y[0], "nested-1.0": lambda y: y[1][0], "dictionary-logits": lambda y: y["logits"],
-                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux, "partly": lambda y: y}.items():
-            for parameter, value in omega(modules[name.split("-")[0]], outputs, images).items():
+                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux, "partly": lambda y: y, "recurrent": lambda y: y}.items():
+            inputs = images[:, 0] if name == "recurrent" else images
+            for parameter, value in omega(modules[name.split("-")[0]], outputs, inputs).items():
                 f[f"{name}/{parameter}"] = value
     with h5py.File(f"{folder}/data.h5", "w") as f:
         f["images"], f["labels"] = images + labels[:, None, None, None] / 4, labels

@@ -46,20 +46,19 @@ Module owner_of(Module module, const std::string& path) {
 }
 
 // A tensor of the model's own, for the module that is written.
-at::Tensor owned(const at::Tensor& value, bool trains) { return value.detach().clone().set_requires_grad(trains); }
+at::Tensor owned(const at::Tensor& value) { return value.detach().clone().set_requires_grad(true); }
 
 // Tied parameters, which are one tensor, stay one.
-void own_parameters(const Module& net, const std::set<std::string>& frozen) {
+void own_parameters(const Module& net) {
   std::map<const c10::TensorImpl*, at::Tensor> copies;
   for (const auto& m : net.named_modules()) {
     Module module = m.value;
     std::vector<std::string> names;
     for (const auto& p : module.named_parameters(/*recurse=*/false)) names.push_back(p.name);
     for (const auto& name : names) {
-      const bool trains = !frozen.count(m.name.empty() ? name : m.name + "." + name);
       const at::Tensor value = module.attr(name).toTensor();
       at::Tensor& copy = copies[value.unsafeGetTensorImpl()];
-      if (!copy.defined()) copy = owned(value, trains);
+      if (!copy.defined()) copy = owned(value);
       module.setattr(name, copy);
     }
   }
@@ -133,7 +132,7 @@ Module trace(const Model& model, const TaskRecord* task) {
   }
   torch::jit::EliminateDeadCode(graph);
   add_method(net, "forward", graph);
-  own_parameters(net, {});
+  own_parameters(net);
   return net;
 }
 
@@ -143,7 +142,7 @@ Module with_head(const ScriptNetwork& network, const Module& inner, const std::s
                  const NamedTensors& head) {
   Module net = new_module("WithHead");
   net.register_module("network", inner);
-  for (const auto& [local, value] : head) add_tensor(net, "head." + local, owned(value, true), false);
+  for (const auto& [local, value] : head) add_tensor(net, "head." + local, owned(value), false);
   std::string features = "self.network.forward(x)";
   if (const auto& layer = network.output().features; !layer.empty()) {
     const auto function = forward_to_layer(inner, layer, network.name());
@@ -174,7 +173,7 @@ Module build(const Model& model, const TaskRecord* task, ScriptOutput& output) {
   const auto* network = dynamic_cast<const ScriptNetwork*>(&model.network());
   if (!network) return trace(model, task);
   const Module inner = network->module().deepcopy();
-  own_parameters(inner, network->frozen());
+  for (const auto& p : inner.named_parameters()) p.value.set_requires_grad(!network->frozen().count(p.name));
   const auto head = task ? model.head_parameters(*task) : NamedTensors{};
   if (head.empty()) output = network->output();
   return head.empty() ? inner : with_head(*network, inner, network->choice(samples(model, 2)).subscript, head);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <algorithm>
 #include <set>
 
 #include "mas/importance/integers.h"

@@ -20,7 +20,10 @@ struct ScriptNetwork::Place {
   std::string local;
   std::string tied;  ///< the name of the first tensor in the same memory: they are one
   at::Tensor get() const { return owner.attr(local).toTensor(); }
-  void set(const at::Tensor& value) const { torch::jit::Module(owner).setattr(local, value); }
+  void replace(const at::Tensor& tensor) const { torch::jit::Module(owner).setattr(local, tensor); }
+  /// The tensor stays the same one, as the module may have it in other places too: recurrent layers keep their weights
+  /// in a list, from which forward takes them.
+  void set(const at::Tensor& value) const { get().set_data(value); }
 };
 
 namespace {
@@ -111,9 +114,9 @@ void ScriptNetwork::open(const std::string& script) {
       const auto tied =
           known.emplace(std::tuple(p.value.data_ptr(), p.value.sizes().vec(), p.value.strides().vec()), full);
       const Place place{m.value, p.name, tied.first->second};
-      place.set(tied.second ? p.value.detach().contiguous() : parameters_.at(place.tied).get());
-      parameters_.emplace(full, place);
       if (p.value.requires_grad()) moving.insert(place.tied);
+      if (!tied.second) place.replace(parameters_.at(place.tied).get());
+      parameters_.emplace(full, place);
     }
     for (const auto& b : m.value.named_buffers(/*recurse=*/false)) {
       if (!fits_file(b.value)) continue;
@@ -123,6 +126,8 @@ void ScriptNetwork::open(const std::string& script) {
   }
   for (const auto& [full, place] : parameters_) {
     if (!moving.count(place.tied)) frozen_.insert(full);
+    place.get().set_requires_grad(false);
+    if (place.tied == full) place.set(place.get().clone(at::MemoryFormat::Contiguous));  // in memory of its own
   }
   type_ = parameters_.begin()->second.get().scalar_type();
   ScriptNetwork::train(false);

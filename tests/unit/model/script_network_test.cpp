@@ -42,7 +42,7 @@ TEST_CASE("a module computes what it computed, and its tensors can be replaced")
   CHECK(weights.size() == 4);
   weights["fc2.bias"] = at::full({4}, 7.f);
   network->load(weights, {});
-  CHECK(network->parameters().at("fc2.bias").is_same(weights.at("fc2.bias")));
+  CHECK(network->parameters().at("fc2.bias").is_alias_of(weights.at("fc2.bias")));
   net.attr("fc2").toModule().setattr("bias", at::full({4}, 7.f));
   CHECK(network->features(x).equal(net.forward({x}).toTensor()));
 
@@ -113,6 +113,20 @@ TEST_CASE("tied weights are one parameter under two names") {
   const Model model(network->architecture(), 0, saved(net));
   const Model again(parse_model(serialize_model(model.file), "m.h5"), "m.h5");
   CHECK(again.file.weights.at("a").is_same(again.file.weights.at("b")));
+}
+
+TEST_CASE("weights that a module also keeps in a list, as recurrent layers do, are the same ones there") {
+  torch::jit::Module net("Net");
+  const auto w = at::randn({4, 3}).requires_grad_();
+  net.register_parameter("w", w, false);
+  net.register_attribute("list", c10::ListType::ofTensors(), c10::List<at::Tensor>({w}));
+  net.define("def forward(self, x):\n  return torch.linear(x, self.list[0])\n");
+  const auto x = at::randn({2, 3});
+  const auto network = open(net, x);
+  network->load({{"w", 2 * w.detach()}}, {});
+  CHECK(network->features(x).equal(at::linear(x, 2 * w.detach())));
+  network->parameters().at("w").set_requires_grad(true);
+  CHECK(network->features(x).requires_grad());
 }
 
 TEST_CASE("parameters that ask for no gradient are frozen, in the model file too") {
