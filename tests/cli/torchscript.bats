@@ -52,6 +52,12 @@ G
   fails 2 "mas-importance: --data: is required: half.h5 has learned no task" mas-importance half.h5 -o x.h5
 }
 
+@test "what a module prints doesn't mix with the model" {
+  mas-importance -q chatty.pt --data unlabelled.h5 2>err >m.h5
+  grep -qx hello err
+  mas-export m.h5 | grep -q "^fc.weight "
+}
+
 @test "a module learns tasks: importance holds it still, and all tools work on it" {
   mas-importance -q net.pt --data unlabelled.h5 -o important.h5
   mas-train important.h5 --data data.h5,split=0.8 --task first --epochs 2 --lr 0.02 -o first.h5 >report

@@ -127,6 +127,17 @@ class Endless(nn.Module):
             self.n += 0
 
 
+class Noisy(Several):
+    def forward(self, x):
+        return self.fc(nn.functional.dropout(self.hidden(x)))  # in eval mode too
+
+
+class Chatty(Several):
+    def forward(self, x):
+        print("hello")
+        return self.fc(self.hidden(x))
+
+
 class Numbers(Several):
     def forward(self, x) -> List[int]:
         return x.shape
@@ -155,7 +166,9 @@ def make(folder):
                "double": script(Net().double()), "tokens": script(nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(15, 4))),
                "wide": script(nn.Sequential(nn.Flatten(), nn.Linear(99, 4))), "two-inputs": script(TwoInputs(64, 4)),
                "nested": script(Nested()), "dictionary": script(Dictionary()), "named": script(Named()), "untyped": script(Untyped()),
-               "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "endless": script(Endless()), "numbers": script(Numbers()), "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
+               "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "endless": script(Endless()), "numbers": script(Numbers()),
+               "noisy": script(Noisy()), "chatty": script(Chatty()), "train-traced": torch.jit.trace(Net().train(), torch.randn(4, 1, 8, 8), check_trace=False),
+               "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
     for name, module in modules.items():
         module.save(f"{folder}/{name}.pt")
     torch.save(net.state_dict(), f"{folder}/weights.pt")

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sched.h>
+#include <torch/csrc/jit/runtime/print_handler.h>
 
 #include <algorithm>
 #include <climits>
@@ -41,10 +42,23 @@ int fail(const CLI::App& app, const std::string& message, int status) {
   return status;
 }
 
+struct NoWarnings : c10::WarningHandler {
+  void process(const c10::SourceLocation&, const std::string&, bool) override {}
+};
+
+// What LibTorch and TorchScript modules say while they run: standard output may be a model's, and standard error is for
+// what concerns the user.
+void redirect_torch() {
+  static NoWarnings no_warnings;
+  c10::Warning::set_warning_handler(&no_warnings);
+  torch::jit::setPrintHandler([](const std::string& text) { print_report(stderr, text); });
+}
+
 const std::string kNoMemory = "not enough memory; a smaller --batch, network or input needs less";
 
 void apply(const CommonOptions& options) {
   if (options.device == "cuda") throw UsageError("--device", "cuda isn't supported yet; use --device cpu");
+  redirect_torch();
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   keep_memory();
 }
