@@ -278,6 +278,8 @@ P
   fails 1 "mas-train: double.pt: * is Double, and training is in float32; save the module after net.float()" \
     mas-train --arch double.pt --data data.h5 -o x.h5
   fails 1 "mas-eval: net.pt: a TorchScript module, not a model; *mas-train --arch*" mas-eval net.pt
+  refused "noisy.pt: its forward draws random numbers in eval mode; trace it after net.eval(), or do that only if self.training" noisy.pt
+  refused "train-traced.pt: its forward * in eval mode; trace it after net.eval(), *" train-traced.pt
   for module in short-storage wide-view; do
     refused "*$module.pt: damaged: a tensor reaches beyond the bytes that are there" "$MAS_SOURCE/tests/fuzz/corpus-modules/$module.pt"
   done

@@ -138,6 +138,7 @@ void check_forward(const Module& module, const std::string& name) {
 void check_parameters(const Module& module, const std::string& name) {
   for (const auto& p : module.named_parameters()) {
     const auto type = p.value.scalar_type();
+    if (p.value.layout() != at::kStrided) throw Error(name, p.name + " is a sparse tensor, expected a dense one");
     if (type == at::kFloat || type == at::kDouble) continue;
     throw Error(name, fmt::format("{} is {}, expected float32 or float64; save the module after net.float()", p.name,
                                   c10::toString(type)));

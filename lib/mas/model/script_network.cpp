@@ -1,6 +1,8 @@
 #include "mas/model/script_network.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include <new>
@@ -31,6 +33,7 @@ namespace {
 // One file format, float32 and float64: what can't be written is left where it is.
 bool fits_file(const at::Tensor& buffer) {
   const auto type = buffer.scalar_type();
+  if (buffer.layout() != at::kStrided) return false;
   if (!at::isFloatingType(type)) return !at::isComplexType(type) && !at::isQIntType(type);
   return (type == at::kFloat || type == at::kDouble) && at::isfinite(buffer).all().item<bool>();
 }
@@ -41,6 +44,20 @@ std::string text_of(const json& arch, const char* key, const std::string& name) 
   if (it == arch.end()) return "";
   if (!it->is_string()) throw Error(name, fmt::format("architecture whose \"{}\" is no text", key));
   return it->get<std::string>();
+}
+
+// What LibTorch throws, as an Error of one line.
+template <typename Work>
+auto told(const std::string& subject, const Work& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string cause = one_line(error);
+    if (cause.find("allocate memory") != std::string::npos) throw std::bad_alloc();
+    throw Error(subject, cause);
+  }
 }
 
 std::string full_name(const std::string& module, const std::string& local) {
@@ -65,13 +82,17 @@ ScriptNetwork::ScriptNetwork(const std::string& script, const std::string& name,
                              const at::Tensor& x, const std::string& data)
     : Network(x.sizes().slice(1).vec(), name), output_(output) {
   open(script);
-  for (const auto& [full, place] : parameters_) place.get().set_requires_grad(true);
-  const at::Tensor y = probe(x, data);
-  if (!y.requires_grad()) {
-    throw Error(name, "its output has no gradient to the parameters; does its forward detach it, or use no_grad?");
+  for (const auto& [full, place] : parameters_) {
+    if (!at::isfinite(place.get()).all().item<bool>()) throw Error(name, full + ": holds NaN or infinity");
+    place.get().set_requires_grad(true);
   }
-  for (const auto& [full, place] : parameters_) place.get().set_requires_grad(false);
+  const State before = state();
+  const at::Tensor y = probe(x, data);
   feature_size_ = y.size(1);
+  check_unchanged(before);
+  check_gradient(y);
+  check_repeated(x.narrow(0, 0, 1), data);
+  for (const auto& [full, place] : parameters_) place.get().set_requires_grad(false);
 }
 
 // Sets the shape of a sample.
@@ -98,6 +119,61 @@ at::Tensor ScriptNetwork::probe(const at::Tensor& x, const std::string& data) {
   }
   if (y.defined()) return y;
   throw Error(data, fmt::format("its samples of {} values don't go through {}", shape_text(input_), fault));
+}
+
+ScriptNetwork::State ScriptNetwork::state() const {
+  State now{at::detail::getDefaultCPUGenerator().get_state(), {}, {}};
+  for (const auto& [full, place] : parameters_) now.versions[full] = {place.get(), place.get()._version()};
+  for (const auto& [full, place] : buffers_) now.buffers[full] = place.get().clone();
+  return now;
+}
+
+// Importance and accuracy are a function's: they can't be told of a network that is another one at each call.
+void ScriptNetwork::check_unchanged(const State& before) const {
+  const State now = state();
+  const char* const advice = "in eval mode; trace it after net.eval(), or do that only if self.training";
+  if (!now.random.equal(before.random)) throw Error(name_, fmt::format("its forward draws random numbers {}", advice));
+  for (const auto& [full, was] : before.versions) {
+    const auto& [tensor, version] = now.versions.at(full);
+    if (!tensor.is_same(was.first) || version != was.second)
+      throw Error(name_, fmt::format("its forward changes {} {}", full, advice));
+  }
+  for (const auto& [full, was] : before.buffers) {
+    if (!now.buffers.at(full).equal(was)) throw Error(name_, fmt::format("its forward changes {} {}", full, advice));
+  }
+}
+
+void ScriptNetwork::check_gradient(const at::Tensor& y) const {
+  std::vector<at::Tensor> all, gradients;
+  for (const auto& [full, place] : parameters_) all.push_back(place.get());
+  if (y.requires_grad()) {
+    gradients = told(name_ + ": its output has no gradient", [&] {
+      return torch::autograd::grad({y}, all, {at::ones_like(y)}, /*retain_graph=*/{}, /*create_graph=*/false,
+                                   /*allow_unused=*/true);
+    });
+  }
+  if (std::any_of(gradients.begin(), gradients.end(), [](const auto& g) { return g.defined(); })) return;
+  throw Error(name_, "its output has no gradient to the parameters; does its forward detach it, or use no_grad?");
+}
+
+// One sample alone, as importance takes them, and again.
+void ScriptNetwork::check_repeated(const at::Tensor& one, const std::string& data) const {
+  const at::NoGradGuard no_grad;
+  const auto outputs = [&] {
+    try {
+      return features(one);
+    } catch (const ChoiceError&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(data, fmt::format("a single sample doesn't go through {}", error.what()));
+    }
+  };
+  const at::Tensor y = outputs(), again = outputs();
+  constexpr double kRounding = 1e-4;  // of the largest
+  const double most = kRounding * y.nan_to_num().abs().max().item<double>();
+  if (at::allclose(y, again, /*rtol=*/0, /*atol=*/most, /*equal_nan=*/true)) return;
+  throw Error(name_,
+              "its forward gives other outputs when the same sample comes again; it has to forget what came before");
 }
 
 ScriptNetwork::~ScriptNetwork() = default;
@@ -159,28 +235,27 @@ void ScriptNetwork::load(const NamedTensors& weights, const NamedTensors& buffer
 c10::IValue ScriptNetwork::call(const at::Tensor& x) const {
   // Optimised, layers hide in fused graphs that autograd, and so the importance's rules, can't look into.
   const torch::jit::GraphOptimizerEnabledGuard plain(false);
-  const at::Tensor samples = x.is_floating_point() ? x.to(type_) : x;
-  try {
+  // Its own copy, as forward may change what it is given.
+  const at::Tensor samples =
+      x.to(x.is_floating_point() ? type_ : x.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+  return told(name_, [&] {
     return to_layer_ ? (*to_layer_)({module_->_ivalue(), samples}) : module_->get_method("forward")({samples});
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    const std::string cause = one_line(error);
-    if (cause.find("allocate memory") != std::string::npos) throw std::bad_alloc();
-    throw Error(name_, cause);
-  }
+  });
 }
 
 at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
   const at::Tensor y = choice(x).tensor;
   if (y.dim() == 0 || y.size(0) != x.size(0)) {
-    throw Error(name_, fmt::format("its output is {} for {} samples, which have to be its first dimension; was it "
+    throw Error(name_, fmt::format("its output is {} for {} sample{}, which have to be its first dimension; was it "
                                    "traced with a batch of another size?",
-                                   shape_text(y.sizes()), x.size(0)));
+                                   shape_text(y.sizes()), x.size(0), x.size(0) == 1 ? "" : "s"));
   }
   if (!y.is_floating_point()) {
     throw Error(name_,
                 fmt::format("its output is {}, expected floats (before any argmax)", c10::toString(y.scalar_type())));
+  }
+  if (y.layout() != at::kStrided || y.numel() == 0) {
+    throw Error(name_, fmt::format("its output is {}, expected values", y.numel() == 0 ? "empty" : "a sparse tensor"));
   }
   return y.dim() == 1 ? y.unsqueeze(1) : y.flatten(1);
 }

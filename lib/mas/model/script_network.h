@@ -24,9 +24,10 @@ class ScriptNetwork : public Network {
  public:
   /// `script`: the module's bytes. Throws Error naming `name`, what is wrong with the module, and what to do in Python.
   ScriptNetwork(const nlohmann::json& arch, const std::string& script, const std::string& name);
-  /// The same for samples like x [n, ...], on which the module runs once. `data` names them in messages. Samples of
-  /// 1 x H x W values may be sequences that were read as images of one channel: they are
-  /// taken as H x W where the module takes no others, or gives fewer values for these.
+  /// The same for samples like x [n, ...], on which the module runs: it has to take them, and one alone, to have a
+  /// gradient to its parameters, and to be a function of the samples in eval mode. `data` names them in messages.
+  /// Samples of 1 x H x W values may be sequences that were read as images of one channel: they are taken as H x W
+  /// where the module takes no others, or gives fewer values for these.
   ScriptNetwork(const std::string& script, const std::string& name, const ScriptOutput& output, const at::Tensor& x,
                 const std::string& data);
   ~ScriptNetwork() override;
@@ -49,11 +50,21 @@ class ScriptNetwork : public Network {
 
  private:
   struct Place;
+  /// What forward may change.
+  struct State {
+    at::Tensor random;
+    std::map<std::string, std::pair<at::Tensor, uint32_t>> versions;  ///< of parameters
+    NamedTensors buffers;                                             ///< copies: batch norm's versions don't tell
+  };
   void open(const std::string& script);
   void assign(const NamedTensors& values, const std::map<std::string, Place>& places);
   c10::IValue call(const at::Tensor& x) const;
   at::Tensor run(const at::Tensor& x) const;
   at::Tensor probe(const at::Tensor& x, const std::string& data);
+  State state() const;
+  void check_unchanged(const State& before) const;
+  void check_gradient(const at::Tensor& y) const;
+  void check_repeated(const at::Tensor& one, const std::string& data) const;
 
   ScriptOutput output_;
   std::unique_ptr<torch::jit::Module> module_;

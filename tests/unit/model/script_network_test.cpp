@@ -206,7 +206,18 @@ TEST_CASE("modules that can't be networks are refused with their cause") {
   CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).argmax(1)\n"), "its output is Long"));
   CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).detach()\n"),
                  "net.pt: its output has no gradient"));
+  CHECK(contains(fault("def forward(self, x):\n  return torch.linear(x, self.w).detach().requires_grad_()\n"),
+                 "net.pt: its output has no gradient to the parameters"));
+  CHECK(contains(fault("def forward(self, x):\n  y = torch.relu(torch.linear(x, self.w))\n  y[0, 0] = 1\n  return y\n"),
+                 "net.pt: its output has no gradient: one of the variables needed"));
+  CHECK(fault("def forward(self, x):\n  return torch.linear(x, self.w)[:, 4:]\n") ==
+        "data: its samples of 3 values don't go through net.pt: its output is empty, expected values");
+  CHECK(fault("def forward(self, x):\n  assert x.size(0) > 1, 'pairs'\n  return torch.linear(x, self.w)\n") ==
+        "data: a single sample doesn't go through net.pt: pairs");
   CHECK(contains(fault("def other(self, x):\n  return x\n"), "net.pt: has no forward method"));
+  auto holed = two_layers();
+  holed.attr("fc2").toModule().attr("bias").toTensor().detach()[1] = NAN;
+  CHECK(error_of([&] { open(holed, at::randn({2, 3})); }) == "net.pt: fc2.bias: holds NaN or infinity");
   CHECK(error_of([] {
           open(two_layers(at::kHalf), at::randn({2, 3}));
         }) == "net.pt: fc1.weight is Half, expected float32 or float64; save the module after net.float()");
@@ -219,6 +230,41 @@ TEST_CASE("modules that can't be networks are refused with their cause") {
                         at::randn({2, 3}));
                  }),
                  "net.pt: its parameters are constants"));
+}
+
+TEST_CASE("a network is a function in eval mode") {
+  const std::string body = "def forward(self, x):\n  y = torch.linear(x, self.w)\n  ";
+  CHECK(contains(fault(body + "return torch.dropout(y, 0.5, True)\n"),
+                 "net.pt: its forward draws random numbers in eval mode"));
+  CHECK(contains(fault(body + "self.w.detach().mul_(2)\n  return y\n"), "net.pt: its forward changes w in eval mode"));
+  torch::jit::Module net("Net");
+  net.register_parameter("w", at::ones({4, 3}), false);
+  net.register_buffer("seen", at::zeros({}));
+  net.register_attribute("calls", c10::IntType::get(), 0);
+  net.define(R"(
+def forward(self, x):
+  x.mul_(0.5)
+  self.calls += 1
+  return torch.linear(x, self.w)
+
+def count(self, x):
+  self.seen += 1
+  return self.forward(x)
+
+def grow(self, x):
+  return self.forward(x) * self.calls
+)");
+  const auto x = at::ones({2, 3});
+  open(net, x);
+  CHECK(x.equal(at::ones({2, 3})));
+  const auto as_forward = [&](const std::string& method) {
+    torch::jit::Module outer("Outer");
+    outer.register_module("net", net);
+    outer.define("def forward(self, x):\n  return self.net." + method + "(x)\n");
+    return error_of([&] { open(outer, x); });
+  };
+  CHECK(contains(as_forward("count"), "net.pt: its forward changes net.seen in eval mode"));
+  CHECK(contains(as_forward("grow"), "net.pt: its forward gives other outputs when the same sample comes again"));
 }
 
 TEST_CASE("damaged modules are errors, not crashes") {
