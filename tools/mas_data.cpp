@@ -14,6 +14,7 @@
 #include "mas/data/remarks.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/bytes.h"
 
 namespace {
 
@@ -78,13 +79,9 @@ void print(const mas::DataDescription& d) {
   mas::tool::print(stdout, "first labels  {}\n", fmt::join(d.first_labels, " "));
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 void write(mas::Dataset& data, const std::string& path, mas::tool::Progress& progress) {
   const auto report = std::ref(progress);
-  ends_with(path, ".csv") ? mas::export_csv(data, path, report) : mas::export_hdf5(data, path, report);
+  mas::ends_with(path, ".csv") ? mas::export_csv(data, path, report) : mas::export_hdf5(data, path, report);
   progress.clear();
 }
 
@@ -109,9 +106,9 @@ void write_folder(const Options& o, mas::DataSpec spec, mas::tool::Progress& pro
 int run(const Options& o) {
   const auto spec = mas::DataSpec::parse(o.spec);
   std::error_code none;
-  const bool folder = ends_with(o.output, "/") || std::filesystem::is_directory(o.output, none);
-  if (!o.output.empty() && !folder && !ends_with(o.output, ".h5") && !ends_with(o.output, ".hdf5") &&
-      !ends_with(o.output, ".csv")) {
+  const bool folder = mas::ends_with(o.output, "/") || std::filesystem::is_directory(o.output, none);
+  if (!o.output.empty() && !folder && !mas::ends_with(o.output, ".h5") && !mas::ends_with(o.output, ".hdf5") &&
+      !mas::ends_with(o.output, ".csv")) {
     throw mas::UsageError("--output", fmt::format("must end in .h5, .csv or / (a folder), got {}", o.output));
   }
   if (!o.output.empty() && !folder) mas::tool::check_other_output(o.output);

@@ -7,6 +7,10 @@ namespace mas {
 
 inline bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
+inline bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
 /// The unsigned number in `count` bytes (at most 8), lowest first; the bytes must be there.
 inline uint64_t little_endian(std::string_view bytes, size_t offset, size_t count) {
   uint64_t value = 0;

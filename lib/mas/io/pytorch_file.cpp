@@ -20,6 +20,12 @@ bool is_onnx(std::string_view bytes) {
   return bytes[2] == 0x12 || (bytes[2] == 0x3a && contains(bytes, "onnx"));
 }
 
+// PKWARE APPNOTE 6.3.10, 4.3.7; empty where the archive is cut before it.
+std::string_view first_member(std::string_view zip) {
+  constexpr size_t kLength = 26, kName = 30;
+  return zip.size() < kName ? std::string_view{} : zip.substr(kName, little_endian(zip, kLength, 2));
+}
+
 // The pickle of a zip archive's first part; empty where that is none.
 std::string_view zipped_pickle(std::string_view zip) {
   const size_t entry = zip.substr(0, 512).find("/data.pkl");
@@ -60,7 +66,9 @@ bool is_zip(std::string_view head) { return starts_with(head, kZip); }
 bool is_torchscript(std::string_view bytes) { return is_zip(bytes) && contains(bytes, "/constants.pkl"); }
 
 bool begins_torchscript(std::string_view head) {
-  return is_zip(head) && starts_with(pickled_class(zipped_pickle(head)), "__torch__.");
+  if (!is_zip(head)) return false;
+  // Tensors come before the pickle that names the class, which may lie far behind; torch.save writes them after it.
+  return ends_with(first_member(head), "/data/0") || starts_with(pickled_class(zipped_pickle(head)), "__torch__.");
 }
 
 std::string explain_pytorch_file(std::string_view bytes) {

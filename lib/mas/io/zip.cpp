@@ -123,10 +123,8 @@ std::string_view ZipArchive::content(const std::string& member) const {
 }
 
 std::string ZipArchive::find_ending(const std::string& ending) const {
-  const auto it = std::find_if(members_.begin(), members_.end(), [&](const auto& member) {
-    const std::string& name = member.first;
-    return name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
-  });
+  const auto it = std::find_if(members_.begin(), members_.end(),
+                               [&](const auto& member) { return ends_with(member.first, ending); });
   return it == members_.end() ? "" : it->first;
 }
 

@@ -11,6 +11,13 @@ TEST_CASE("a TorchScript module is told from other zip archives") {
   CHECK(!mas::is_torchscript("PK\x03\x04 net/data.pkl"));
   CHECK(!mas::is_torchscript("net/constants.pkl"));
   CHECK(contains(explain_pytorch_file("PK\x03\x04 a.txt"), "a zip archive"));
+  // Of a large one that is read no further than some of its tensors.
+  std::string head = "PK\x03\x04" + std::string(26, '\0') + "net/data/0";
+  head[26] = 10;
+  CHECK(mas::begins_torchscript(head + "FB"));
+  CHECK(!mas::begins_torchscript(head.substr(0, 36)));
+  head.replace(30, 10, "a/data.pkl");
+  CHECK(!mas::begins_torchscript(head));
 }
 
 TEST_CASE("what torch.save wrote is named, in the format before 1.6 too") {
