@@ -82,11 +82,18 @@ std::string render_table(const mas::ModelFile& file) {
   return text + "\n";
 }
 
-// The format that the output's name ends with; empty: none.
+// The format that the output's name ends with; empty: the table.
 std::string format_of(const std::string& output) {
-  for (const auto& [name, format] : mas::export_formats())
-    if (std::filesystem::path(output).extension() == format.ending) return name;
-  return "";
+  const std::string ending = std::filesystem::path(output).extension();
+  std::vector<std::string> endings;
+  for (const auto& [name, format] : mas::export_formats()) {
+    if (ending == format.ending) return name;
+    endings.push_back(format.ending);
+  }
+  if (ending.empty() || ending == ".txt") return "";
+  throw mas::UsageError("--output", fmt::format("{} ends like none of the formats ({}); name one with --format, or end "
+                                                "it in .txt for the table",
+                                                output, fmt::join(endings, ", ")));
 }
 
 void check_usage(const Options& o, const std::string& output) {

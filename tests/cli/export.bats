@@ -46,6 +46,10 @@ P
   mas-export "$(models)/important.h5" -o o.npz
   mas-export "$(models)/important.h5" --format npz -o want
   cmp o.npz want
+  mas-export "$(models)/important.h5" -o o.txt
+  mas-export "$(models)/important.h5" | cmp - o.txt
+  fails 2 "mas-export: --output: o.onnx ends like none of the formats (.csv, .json, .npz, .pt); name one with --format*" \
+    mas-export "$(models)/important.h5" -o o.onnx
   /usr/bin/python3 -c '
 import json, sys
 values = json.load(sys.stdin)["weights"]["fc1.weight"]["values"]
