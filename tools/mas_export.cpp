@@ -75,9 +75,9 @@ std::string render_table(const mas::ModelFile& file) {
       fmt::format("\n{} parameters, {} task{} learned", count, file.tasks.size(), file.tasks.size() == 1 ? "" : "s");
   if (!importance.empty()) {
     text += fmt::format(
-        "; importance: method {}, estimator {}, combine {}, {} samples fed after task {}, {} before it closed",
-        importance.method, importance.estimator, importance.combine, importance.count, importance.tasks,
-        importance.closed_tasks);
+        "; importance: method {}, estimator {}, {} samples fed after task {}, earlier tasks in it {}, combine {}",
+        importance.method, importance.estimator, importance.count, importance.tasks, importance.closed_tasks,
+        importance.combine);
   }
   return text + "\n";
 }
