@@ -110,6 +110,8 @@ J
   [ ! -s err ]
   mas-train "$(models)/both.h5" --data "$small,classes=0-4" --epochs 1 -o n.h5 2>err >/dev/null
   [[ $(cat err) == *"task second has no importance"* ]]
+  fails 2 "mas-train: --lambda: weighs importance, and a new network has none; leave it out" \
+    mas-train --arch mlp:8 --data "$small" --lambda 5 -o x.h5
   fails 1 "mas-train: $(models)/first.h5: has no importance, so --lambda has nothing to weigh*" \
     mas-train "$(models)/first.h5" --data "$small,classes=5-9" --lambda 5 -o x.h5
 }

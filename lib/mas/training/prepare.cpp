@@ -39,6 +39,9 @@ void check(const TaskOptions& o) {
   if (!o.init.empty() && o.arch.empty()) {
     throw UsageError("--init", "gives weights to a new network; add --arch, or leave it out: the model has its own");
   }
+  if (!o.arch.empty() && o.lambda.value_or(0) > 0) {
+    throw UsageError("--lambda", "weighs importance, and a new network has none; leave it out");
+  }
   if (const auto* option = option_of(o.output); option && o.arch.empty()) {
     throw UsageError(option, "is for a new network: --arch FILE.pt; a model keeps its own");
   }
