@@ -184,7 +184,7 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
   for (const auto& known : kFetched)
     if (source == known.name) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
   throw Error(source,
-              fmt::format("not found {}; name its folder's parent with --data-dir or MAS_DATA{}", where, fetch));
+              fmt::format("not found {}; name the folder that holds it with --data-dir or MAS_DATA{}", where, fetch));
 }
 
 std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {

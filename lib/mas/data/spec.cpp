@@ -135,7 +135,7 @@ void set_key(DataSpec& spec, const std::string& key, const std::string& value) {
   for (const auto& other : generators())
     if (std::count(other.keys.begin(), other.keys.end(), key))
       refuse(key, value, fmt::format("only the generator {} has this key, not {}", other.name, spec.source));
-  refuse(key, value, fmt::format("no such key, did you mean {}", nearest(key, keys)));
+  refuse(key, value, fmt::format("no such key; did you mean {}?", nearest(key, keys)));
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ std::vector<Model> open_models(const std::vector<std::string>& paths) {
   for (const auto& path : paths) {
     models.emplace_back(read_model(path), path);
     const auto& tasks = models.back().tasks();
-    if (tasks.empty()) throw Error(path, "has learned no task");
+    if (tasks.empty()) throw Error(path, "has learned no task; teach it one with mas-train");
     if (models.size() == 1) continue;
     const auto& before = models[models.size() - 2].tasks();
     for (size_t i = 0; i < before.size() && i < tasks.size(); i++) {

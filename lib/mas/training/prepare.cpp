@@ -56,7 +56,8 @@ void check(const TaskOptions& o) {
 
 std::unique_ptr<Dataset> open_labelled(const TaskOptions& o) {
   auto data = open_dataset(DataSpec::parse(o.data), o.open);
-  if (!data->has_labels()) throw Error(o.data, "has no labels to learn from");
+  if (!data->has_labels())
+    throw Error(o.data, "has no labels to learn from; add them, or name a file of them with labels=");
   return data;
 }
 

@@ -260,7 +260,7 @@ TEST_CASE("a name that isn't found says where it was looked for and how to fetch
   options.directories = {"/nowhere/a", "/nowhere/b"};
   const auto open_name = [&](const char* name) { mas::open_dataset(mas::DataSpec::parse(name), options); };
   CHECK_THROWS_WITH_AS(open_name("mnist"),
-                       "mnist: not found here, in /nowhere/a or in /nowhere/b; name its folder's parent "
+                       "mnist: not found here, in /nowhere/a or in /nowhere/b; name the folder that holds it "
                        "with --data-dir or MAS_DATA, or fetch it with data/fetch/mnist.sh",
                        mas::Error);
   CHECK_THROWS_WITH_AS(open_name("other"), doctest::Contains("MAS_DATA"), mas::Error);

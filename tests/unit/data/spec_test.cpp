@@ -63,7 +63,7 @@ TEST_CASE("specs that differ in one key are not equal") {
 }
 
 TEST_CASE("a wrong key gets the nearest right one") {
-  CHECK(contains(failure("mnist,clases=0-4"), "clases=0-4: no such key, did you mean classes"));
+  CHECK(contains(failure("mnist,clases=0-4"), "clases=0-4: no such key; did you mean classes?"));
   CHECK(contains(failure("mnist,limt=5"), "did you mean limit"));
   CHECK(contains(failure("glyphs,dificulty=1"), "did you mean difficulty"));
   CHECK(contains(failure("mnist,difficulty=1"), "only the generator glyphs has this key"));
