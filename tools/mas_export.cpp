@@ -25,10 +25,10 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("MODEL", o.model, "model file (- for standard input)")->required();
   app.add_option("-o,--output", o.output, "file to write (standard output unless given)")->type_name("FILE");
   app.add_option("--format", o.format, fmt::format("{} [as FILE ends, or a table of layers]", fmt::join(formats, ", ")))
-      ->check(CLI::IsMember(formats))
+      ->check(mas::tool::one_of(formats))
       ->type_name("FORMAT");
   app.add_option("--what", o.what, "weights, importance or both (both where the model has importance)")
-      ->check(CLI::IsMember({"weights", "importance", "both"}))
+      ->check(mas::tool::one_of({"weights", "importance", "both"}))
       ->type_name("WHAT");
   app.add_option("--task", o.task, "of torchscript: whose outputs [the task learned last]")->type_name("NAME");
   mas::tool::add_common_options(app, o.common, false);

@@ -50,7 +50,7 @@ void add_options(CLI::App& app, Options& o) {
       ->type_name("NAME")
       ->capture_default_str();
   auto* outputs = app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")
-                      ->check(CLI::IsMember({"head", "all"}))
+                      ->check(mas::tool::one_of({"head", "all"}))
                       ->capture_default_str()
                       ->type_name("WHICH");
   app.add_option("--return", i.returned, "F is this one of the values that a TorchScript module returns")

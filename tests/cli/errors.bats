@@ -75,6 +75,7 @@ P
   fails 2 "mas-importance: --mehtod: unknown option; did you mean --method?" mas-importance x.h5 --mehtod=local
   fails 2 "mas-eval: --jsn: unknown option; did you mean --json?" mas-eval x.h5 --jsn
   fails 2 "mas-export: --fromat: unknown option; did you mean --format?" mas-export x.h5 --fromat npz
+  fails 2 "mas-train: --out: unknown option; did you mean --output?" mas-train a.h5 --out b.h5
   fails 2 "mas-data: --shet: unknown option; did you mean --sheet?" mas-data glyphs --shet x.png
   fails 2 "mas-eval: *MODEL*required*" mas-eval
   fails 2 "mas-train: *--epochs*abc*" mas-train --arch mlp:8 --data glyphs --epochs abc
@@ -89,7 +90,8 @@ P
   fails 2 "mas-train: *--lambda*" mas-train --arch mlp:8 --data glyphs --lambda nan
   fails 2 "mas-train: *--lr*" mas-train --arch mlp:8 --data glyphs --lr -1
   fails 2 "mas-train: *--batch*" mas-train --arch mlp:8 --data glyphs --batch 2 --batch 3
-  fails 2 "mas-train: *more*" mas-train a.h5 more --data glyphs
+  fails 2 "mas-train: more: unexpected argument; see mas-train --help" mas-train a.h5 more --data glyphs
+  fails 2 "mas-export: --what: must be weights, importance or both, got omega *" mas-export a.h5 --what omega
 }
 
 @test "data that can't be used" {

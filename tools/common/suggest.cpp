@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "mas/io/bytes.h"
 #include "mas/text.h"
 
 namespace mas::tool {
@@ -13,7 +15,9 @@ std::string meant_option(const CLI::App& app, const std::string& wrong) {
   std::vector<std::string> names;
   for (const auto* option : app.get_options())
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  return likely(wrong, names);
+  const auto begun =
+      std::find_if(names.begin(), names.end(), [&](const std::string& name) { return starts_with(name, wrong); });
+  return begun != names.end() ? *begun : likely(wrong, names);
 }
 
 // The first argument that looks like an option and isn't one.
@@ -41,11 +45,10 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc,
     return meant.empty() ? fmt::format("{}: unknown option; see {} --help", wrong, app.get_name())
                          : fmt::format("{}: unknown option; did you mean {}?", wrong, meant);
   }
-  std::string text = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
-    return fmt::format("{}; see {} --help", text.substr(0, text.find('\n')), app.get_name());
+    return fmt::format("{}: unexpected argument; see {} --help", app.remaining().front(), app.get_name());
   }
-  return fmt::format("{} (see {} --help)", text, app.get_name());
+  return fmt::format("{} (see {} --help)", error.what(), app.get_name());
 }
 
 }  // namespace mas::tool

@@ -114,11 +114,11 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
       ->check(whole(1, 1024))
       ->group(group);
   app.add_option("--device", options.device, "cpu (cuda isn't supported yet)")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->check(one_of({"cpu", "cuda"}))
       ->type_name("DEVICE")
       ->group(group);
   app.add_option("--progress", options.progress, "progress bar on standard error: auto, always or never [auto]")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(one_of({"auto", "always", "never"}))
       ->type_name("WHEN")
       ->group(group);
   app.add_flag("-q,--quiet", options.quiet, "no report, only errors")->group(group);
@@ -143,6 +143,16 @@ CLI::Validator whole(uint64_t least, uint64_t most) {
         if (!parse_number(text, value) || std::to_string(value) != text || value < least || value > most)
           return fmt::format("must be a whole number from {} to {}, got {}", least, most, text);
         return std::string();
+      },
+      "");
+}
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](std::string& text) {
+        if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
+        return fmt::format("must be {} or {}, got {}", fmt::join(words.begin(), words.end() - 1, ", "), words.back(),
+                           text);
       },
       "");
 }

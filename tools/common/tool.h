@@ -32,6 +32,8 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data = true)
 CLI::Validator between(double least, double most);
 /// A whole number in decimal without zeros in front, which CLI11 alone would take as octal, or wrap.
 CLI::Validator whole(uint64_t least, uint64_t most);
+/// One of these words.
+CLI::Validator one_of(std::vector<std::string> words);
 
 /// glibc maps every block above 32 MB anew and gives freed memory back; both cost more than the arithmetic of a large
 /// batch. From here on such blocks are kept and reused.
