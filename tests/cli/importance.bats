@@ -32,6 +32,9 @@ same() {
   same "$(models)/important.h5" merged.h5
   fails 1 "mas-importance: $(models)/both.h5: * differs from $(models)/first.h5: not the same model" \
     mas-importance "$(models)/first.h5" --merge "$(models)/both.h5" -o x.h5
+  mas-train -q --arch mlp:8,8 --data "$small,classes=0-4" --epochs 1 --no-results -o other.h5
+  fails 1 "mas-importance: $(models)/important.h5: fc1.bias differs from other.h5: not the same model" \
+    mas-importance other.h5 --merge "$(models)/important.h5" -o x.h5
   cp "$(models)/first.h5" same.h5
   fails 1 "mas-importance: ./same.h5: has no importance of the running task to merge" \
     mas-importance "$(models)/first.h5" --merge ./same.h5 -o x.h5

@@ -329,8 +329,8 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
     refuse_twice(merged, model.name());
   for (const auto& path : files) {
     const ModelFile other = read_model(path);
-    check_combinable(other.importance, model.shared_parameters(), path);
     check_same_weights(model, other, path);
+    check_combinable(other.importance, model.shared_parameters(), path);
     const auto tasks = static_cast<int64_t>(model.tasks().size());
     if (other.importance.sum.empty() || other.importance.tasks != tasks) {
       throw Error(path, "has no importance of the running task to merge");
