@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "mas/error.h"
+#include "mas/io/bytes.h"
 #include "mas/model/layers/builders.h"
 #include "mas/text.h"
 
@@ -114,7 +115,12 @@ std::string LayerSpec::text(const std::string& key, const std::string& fallback)
 
 int64_t LayerSpec::integer(const std::string& key, int64_t least) {
   const auto* value = find(key);
-  if (!value) fail(fmt::format("\"{}\" is missing", key));
+  if (!value) {
+    // PyTorch's names begin with these: kernel_size, out_channels, out_features.
+    for (const auto& [other, ignored] : object_.items())
+      if (starts_with(other, key)) fail(fmt::format("\"{}\" is missing; write it for \"{}\"", key, other));
+    fail(fmt::format("\"{}\" is missing", key));
+  }
   if (!is_size(*value, least)) {
     fail(fmt::format("\"{}\" must be a whole number from {} to {}, got {}", key, least, kLargest, value->dump()));
   }

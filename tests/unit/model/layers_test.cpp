@@ -188,6 +188,8 @@ TEST_CASE("a wrong layer in a container is named with its way there") {
         "net.json: layer 2 (residual): layer 1 (conv2d): a kernel of 9x9 doesn't fit on 8x8");
   CHECK(fault(R"([{"type": "residual", "layers": [{"type": "relu"}], "shortcut": [{"type": "linear"}]}])") ==
         "net.json: layer 1 (residual): shortcut layer 1 (linear): \"out\" is missing");
+  CHECK(fault(R"([{"type": "conv2d", "out": 3, "kernel_size": 3}])") ==
+        "net.json: layer 1 (conv2d): \"kernel\" is missing; write it for \"kernel_size\"");
   CHECK(fault(R"([{"type": "concat", "branches": [[{"type": "relu"}], [{"type": "relu", "p": 1}]]}])") ==
         "net.json: layer 1 (concat): branches 2 layer 1 (relu): unknown key \"p\" (known: type, name)");
   CHECK(fault(R"([{"type": "residual", "layers": [{"type": "conv2d", "out": 4, "kernel": 1}]}])") ==
