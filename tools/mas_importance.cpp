@@ -28,7 +28,7 @@ void add_options(CLI::App& app, Options& o) {
   auto& i = o.importance;
   app.add_option("MODEL", o.model, "model file, or a TorchScript module (- for standard input)")->required();
   o.output.add_option(app);
-  app.add_option("--data", o.data, "samples; labels are not read (the running task's data unless given)")
+  app.add_option("--data", o.data, "samples; labels are not read (those of the task learned last unless given)")
       ->type_name("SPEC")
       ->take_all()
       ->expected(1);
@@ -53,7 +53,7 @@ void add_options(CLI::App& app, Options& o) {
                       ->check(mas::tool::one_of({"head", "all"}))
                       ->capture_default_str()
                       ->type_name("WHICH");
-  app.add_option("--return", i.returned, "F is this one of the values that a TorchScript module returns")
+  app.add_option("--return", i.returned, "take this one of the values that a TorchScript module returns")
       ->type_name("N|NAME");
   const auto count = mas::tool::whole(1, 1000000000000);
   auto* limit = app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
@@ -83,8 +83,10 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
     size_t width = 9;
     for (const auto& path : report.paths) width = std::max(width, path.parameter.size());
     mas::tool::print(out, "{:<{}}  {:<12}  why\n", "parameter", width, "path");
-    for (const auto& path : report.paths)
-      mas::tool::print(out, "{:<{}}  {:<12}  {}\n", path.parameter, width, path.path, path.why);
+    for (const auto& path : report.paths) {
+      const auto how = path.why.empty() ? path.path : fmt::format("{:<12}  {}", path.path, path.why);
+      mas::tool::print(out, "{:<{}}  {}\n", path.parameter, width, how);
+    }
   }
   if (o.common.quiet) return;
   for (const auto& note : report.notes) mas::tool::print(stderr, "mas-importance: {}\n", note);
