@@ -122,6 +122,8 @@ J
   fails 2 "mas-train: data spec '$small,classes=0,1': classes are listed as 0-4, or with ; between them and quoted: 'classes=0;1'" \
     mas-train --arch mlp:8 --data "$small,classes=0,1" -o x.h5
   fails 2 "mas-train: MODEL: give one of: a model file (classes=0-4), --arch *" mas-train --arch mlp:8 --data glyphs classes=0-4 -o x.h5
+  fails 1 "mas-train: $small,labels=none: has no labels to learn from; add them, or name a file of them with labels=" \
+    mas-train --arch mlp:8 --data "$small,labels=none" -o x.h5
   fails 2 "mas-train: --task: the name is empty" mas-train --arch mlp:8 --data "$small" --task "" -o x.h5
   fails 1 "mas-train: minst: not found; did you mean mnist?" mas-train --arch mlp:8 --data minst -o x.h5
   printf '{"layers": [\n{"type": "relu",}]}' >net.json
