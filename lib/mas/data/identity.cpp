@@ -17,6 +17,8 @@ constexpr int64_t kLabels = int64_t{1} << 16;  // at a time
 // Without what computes, whose last digits may differ between machines.
 DataSpec as_stored(DataSpec spec) {
   spec.size.reset();
+  spec.square = false;
+  spec.crop.reset();
   spec.pad = 0;
   spec.permute.reset();
   spec.rotate = 0;

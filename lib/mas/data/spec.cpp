@@ -76,27 +76,29 @@ void parse_split(DataSpec& spec, const std::string& value) {
   spec.fraction = fraction;
 }
 
-std::pair<int64_t, int64_t> parse_size(const std::string& value) {
+// HEIGHTxWIDTH, or one number for both.
+std::pair<int64_t, int64_t> parse_sides(const std::string& key, const std::string& value) {
   const auto sides = cut(value, 'x');
   int64_t height = 0, width = 0;
-  if (sides.size() != 2 || !parse_number(sides[0], height) || !parse_number(sides[1], width) || height < 1 ||
+  if (sides.size() > 2 || !parse_number(sides[0], height) || !parse_number(sides.back(), width) || height < 1 ||
       width < 1 || height > kMaxSide || width > kMaxSide)
-    refuse("size", value, fmt::format("must be HEIGHTxWIDTH, each from 1 to {}", kMaxSide));
-  if (height * width > kMaxPixels) refuse("size", value, fmt::format("more than {} pixels", kMaxPixels));
+    refuse(key, value, fmt::format("must be N or HEIGHTxWIDTH, each from 1 to {}", kMaxSide));
+  if (height * width > kMaxPixels) refuse(key, value, fmt::format("more than {} pixels", kMaxPixels));
   return {height, width};
 }
 
+void set_size(DataSpec& spec, const std::string& value) {
+  spec.size = parse_sides("size", value);
+  spec.square = value.find('x') == std::string::npos;
+}
+
 std::string check_normalize(const std::string& value) {
-  if (value == "auto") return value;
-  for (const auto& pair : cut(value, ';')) {
-    const auto numbers = cut(pair, ':');
-    double mean = 0, deviation = 0;
-    if (numbers.size() != 2 || !parse_number(numbers[0], mean) || !parse_number(numbers[1], deviation) ||
-        std::fabs(mean) > 1e30 || deviation < 1e-30 || deviation > 1e30)
-      refuse("normalize", value,
-             "must be auto or MEAN:STD with STD above 0, one pair or one a channel separated by ';'");
-  }
+  if (value != "auto") parse_normalize(value);
   return value;
+}
+
+std::string sides_text(const std::pair<int64_t, int64_t>& sides) {
+  return fmt::format("{}x{}", sides.first, sides.second);
 }
 
 using Setter = void (*)(DataSpec&, const std::string&);
@@ -104,7 +106,8 @@ const std::pair<const char*, Setter> kKeys[] = {
     {"classes", [](DataSpec& s, const std::string& v) { s.classes = parse_classes("classes", v); }},
     {"split", parse_split},
     {"limit", [](DataSpec& s, const std::string& v) { s.limit = whole("limit", v, 1, INT64_MAX); }},
-    {"size", [](DataSpec& s, const std::string& v) { s.size = parse_size(v); }},
+    {"size", set_size},
+    {"crop", [](DataSpec& s, const std::string& v) { s.crop = parse_sides("crop", v); }},
     {"pad", [](DataSpec& s, const std::string& v) { s.pad = whole("pad", v, 0, kMaxSide); }},
     {"permute", [](DataSpec& s, const std::string& v) { s.permute = seed("permute", v); }},
     {"rotate",
@@ -139,6 +142,24 @@ void set_key(DataSpec& spec, const std::string& key, const std::string& value) {
 }
 
 }  // namespace
+
+std::vector<std::pair<double, double>> parse_normalize(const std::string& value) {
+  // Of ImageNet's training images, which the published networks of PyTorch's torchvision take.
+  if (value == "imagenet") return {{0.485, 0.229}, {0.456, 0.224}, {0.406, 0.225}};
+  std::vector<std::pair<double, double>> pairs;
+  const double unit = value.find('/') == std::string::npos ? 1 : 255;
+  for (const auto& pair : cut(value, ';')) {
+    const auto numbers = cut(pair, unit == 1 ? ':' : '/');
+    double mean = 0, deviation = 0;
+    if (numbers.size() != 2 || !parse_number(numbers[0], mean) || !parse_number(numbers[1], deviation) ||
+        std::fabs(mean) > 1e30 || deviation < 1e-30 || deviation > 1e30)
+      refuse("normalize", value,
+             "must be auto, imagenet, or MEAN:STD (of 0 to 1) or MEAN/STD (of 0 to 255) with STD above 0, one pair or "
+             "one a channel separated by ';'");
+    pairs.emplace_back(mean / unit, deviation / unit);
+  }
+  return pairs;
+}
 
 std::vector<int64_t> parse_classes(const std::string& key, const std::string& text) {
   std::vector<int64_t> classes;
@@ -189,6 +210,8 @@ DataSpec DataSpec::parse(const std::string& text) {
     if (!seen.insert(key).second) refuse(key, value, "given twice");
     set_key(spec, key, value);
   }
+  if (spec.size && spec.crop && (spec.crop->first > spec.size->first || spec.crop->second > spec.size->second))
+    refuse("crop", sides_text(*spec.crop), "larger than size=" + sides_text(*spec.size));
   std::sort(spec.generator.begin(), spec.generator.end());
   return spec;
 }
@@ -203,7 +226,8 @@ std::string DataSpec::str() const {
   else if (split != Split::kAll)
     add("split", part);
   if (limit) add("limit", fmt::format("{}", *limit));
-  if (size) add("size", fmt::format("{}x{}", size->first, size->second));
+  if (size) add("size", square ? fmt::format("{}", size->first) : sides_text(*size));
+  if (crop) add("crop", sides_text(*crop));
   if (pad) add("pad", fmt::format("{}", pad));
   if (rotate != 0) add("rotate", fmt::format("{}", rotate));
   if (permute) add("permute", fmt::format("{}", *permute));
@@ -216,8 +240,9 @@ std::string DataSpec::str() const {
 
 bool DataSpec::operator==(const DataSpec& o) const {
   return source == o.source && classes == o.classes && split == o.split && fraction == o.fraction && limit == o.limit &&
-         size == o.size && pad == o.pad && permute == o.permute && rotate == o.rotate && normalize == o.normalize &&
-         labels == o.labels && seed == o.seed && generator == o.generator;
+         size == o.size && square == o.square && crop == o.crop && pad == o.pad && permute == o.permute &&
+         rotate == o.rotate && normalize == o.normalize && labels == o.labels && seed == o.seed &&
+         generator == o.generator;
 }
 
 }  // namespace mas

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <sstream>
 
 #include <fmt/format.h>
 
@@ -27,13 +26,15 @@ Transforms::Transforms(const DataSpec& spec, std::vector<int64_t> shape, at::Sca
     : shape_(std::move(shape)), type_(type), stored_(type), stored_values_(checked_product(shape_, 1)) {
   if (type == at::kLong) {
     for (const auto& [key, set] : {std::pair{"size", spec.size.has_value()},
+                                   {"crop", spec.crop.has_value()},
                                    {"pad", spec.pad > 0},
                                    {"rotate", spec.rotate != 0},
                                    {"permute", spec.permute.has_value()},
                                    {"normalize", !spec.normalize.empty()}})
       if (set) throw Error(key, "not for token ids");
   }
-  if (spec.size) add_size(spec.size->first, spec.size->second);
+  if (spec.size) add_size(spec.size->first, spec.size->second, spec.square);
+  if (spec.crop) add_crop(spec.crop->first, spec.crop->second);
   if (spec.pad) add_pad(spec.pad);
   if (spec.rotate != 0) add_rotate(spec.rotate);
   if (spec.permute) add_permute(*spec.permute);
@@ -52,7 +53,7 @@ void Transforms::require_image(const char* key) const {
                                  shape_text(shape_)));
 }
 
-void Transforms::add_size(int64_t height, int64_t width) {
+void Transforms::add_size(int64_t height, int64_t width, bool square) {
   if (shape_.size() == 1) {
     if (shape_[0] % (height * width) != 0)
       throw Error("size", fmt::format("{} values are no images of {} x {}", shape_[0], height, width));
@@ -60,6 +61,11 @@ void Transforms::add_size(int64_t height, int64_t width) {
     return;
   }
   require_image("size");
+  if (square) add_crop(std::min(shape_[1], shape_[2]), std::min(shape_[1], shape_[2]));
+  add_resize(height, width);
+}
+
+void Transforms::add_resize(int64_t height, int64_t width) {
   const int64_t from_height = shape_[1], from_width = shape_[2];
   if (from_height == height && from_width == width) return;
   Step step{from_height * from_width, height * width, 4, {}, {}};
@@ -83,6 +89,19 @@ void Transforms::add_size(int64_t height, int64_t width) {
       }
     }
   }
+  shape_ = {shape_[0], height, width};
+  steps_.push_back(std::move(step));
+}
+
+void Transforms::add_crop(int64_t height, int64_t width) {
+  require_image("crop");
+  if (shape_[1] == height && shape_[2] == width) return;
+  if (height > shape_[1] || width > shape_[2])
+    throw Error("crop", fmt::format("{} x {} of images of {} x {}", height, width, shape_[1], shape_[2]));
+  const int64_t top = (shape_[1] - height) / 2, left = (shape_[2] - width) / 2;
+  Step step{shape_[1] * shape_[2], height * width, 1, {}, {}};
+  for (int64_t y = 0; y < height; ++y)
+    for (int64_t x = 0; x < width; ++x) step.index.push_back(static_cast<int32_t>((top + y) * shape_[2] + left + x));
   shape_ = {shape_[0], height, width};
   steps_.push_back(std::move(step));
 }
@@ -140,10 +159,7 @@ void Transforms::add_permute(uint64_t seed) {
 }
 
 void Transforms::add_normalize(const std::string& text) {
-  std::istringstream pairs(text);
-  pairs.imbue(std::locale::classic());
-  double mean = 0, deviation = 0;
-  for (char colon = 0, semicolon = 0; pairs >> mean >> colon >> deviation; pairs >> semicolon) {
+  for (const auto& [mean, deviation] : parse_normalize(text)) {
     mean_.push_back(static_cast<float>(mean));
     deviation_.push_back(static_cast<float>(deviation));
   }

@@ -8,8 +8,8 @@
 
 namespace mas {
 
-/// What a spec does to samples, always in this order: bytes to 0..1, size, pad, rotate, permute, normalize. Plain loops
-/// in the calling thread: LibTorch's operators would start a second team of threads from the loader's.
+/// What a spec does to samples, always in this order: bytes to 0..1, size, crop, pad, rotate, permute, normalize. Plain
+/// loops in the calling thread: LibTorch's operators would start a second team of threads from the loader's.
 class Transforms {
  public:
   /// `shape`: of a stored sample. normalize=auto must have been replaced by numbers. Throws Error(key, cause) for a
@@ -30,7 +30,9 @@ class Transforms {
     std::vector<float> weight;   ///< [out, taps], or empty
     void apply(const float* from, float* to) const;
   };
-  void add_size(int64_t height, int64_t width);
+  void add_size(int64_t height, int64_t width, bool square);
+  void add_resize(int64_t height, int64_t width);
+  void add_crop(int64_t height, int64_t width);
   void add_pad(int64_t pad);
   void add_rotate(double degrees);
   void add_permute(uint64_t seed);

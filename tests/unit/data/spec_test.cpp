@@ -24,7 +24,8 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 TEST_CASE("every key of a data spec is read") {
   const auto spec = DataSpec::parse(
-      "mnist,classes=3;0-1,split=test:0.75,limit=100,size=32x24,pad=2,permute=7,rotate=-45.5,normalize=0.1:0.2;0.3:0.4,"
+      "mnist,classes=3;0-1,split=test:0.75,limit=100,size=32x24,crop=30x20,pad=2,permute=7,rotate=-45.5,normalize=0.1:"
+      "0.2;0.3:0.4,"
       "labels=some\\,file,seed=18446744073709551615");
   CHECK(spec.source == "mnist");
   CHECK(spec.classes == std::vector<int64_t>{3, 0, 1});
@@ -32,6 +33,8 @@ TEST_CASE("every key of a data spec is read") {
   CHECK(spec.fraction == 0.75);
   CHECK(spec.limit == 100);
   CHECK(spec.size == std::pair<int64_t, int64_t>(32, 24));
+  CHECK_FALSE(spec.square);
+  CHECK(spec.crop == std::pair<int64_t, int64_t>(30, 20));
   CHECK(spec.pad == 2);
   CHECK(spec.permute == 7);
   CHECK(spec.rotate == -45.5);
@@ -44,7 +47,8 @@ TEST_CASE("a spec's canonical text reads back as the same spec") {
   for (const char* text :
        {"mnist", "a\\,b/c\\\\,limit=3", "mnist,split=0.8", "mnist,split=train", "mnist,split=test", "x,split=train:0.1",
         "x,split=test:0.3333333333333333", "x,classes=0-4", "x,classes=4;3;2", "x,classes=0-1;5;2-3", "x,rotate=0.1",
-        "x,normalize=auto,pad=1,seed=3,permute=0,size=1x1", "glyphs,samples=100,difficulty=0.25", "x,labels=a\\,b"}) {
+        "x,normalize=auto,pad=1,seed=3,permute=0,size=1x1", "glyphs,samples=100,difficulty=0.25", "x,labels=a\\,b",
+        "x,size=48", "x,size=256,crop=224", "x,crop=5x7", "x,normalize=imagenet", "x,normalize=127.5/128;0/1"}) {
     const auto spec = DataSpec::parse(text);
     CAPTURE(spec.str());
     CHECK(DataSpec::parse(spec.str()) == spec);
@@ -57,9 +61,18 @@ TEST_CASE("a spec's canonical text reads back as the same spec") {
 
 TEST_CASE("specs that differ in one key are not equal") {
   const auto plain = DataSpec::parse("x");
-  for (const char* text : {"y", "x,classes=1", "x,split=train", "x,split=0.5", "x,limit=1", "x,size=1x1", "x,pad=1",
-                           "x,permute=0", "x,rotate=1", "x,normalize=auto", "x,labels=f", "x,seed=1"})
+  for (const char* text :
+       {"y", "x,classes=1", "x,split=train", "x,split=0.5", "x,limit=1", "x,size=1x1", "x,size=1", "x,crop=1",
+        "x,pad=1", "x,permute=0", "x,rotate=1", "x,normalize=auto", "x,labels=f", "x,seed=1"})
     CHECK(DataSpec::parse(text) != plain);
+}
+
+TEST_CASE("one number is the size of a square") {
+  const auto spec = DataSpec::parse("x,size=48,crop=32");
+  CHECK(spec.size == std::pair<int64_t, int64_t>(48, 48));
+  CHECK(spec.square);
+  CHECK(spec.crop == std::pair<int64_t, int64_t>(32, 32));
+  CHECK(DataSpec::parse("x,size=48x48") != DataSpec::parse("x,size=48"));
 }
 
 TEST_CASE("a wrong key gets the nearest right one") {
@@ -93,11 +106,14 @@ TEST_CASE("a wrong value is refused by key and value") {
                             "split=-0.5",
                             "split=tset",
                             "split=test:2",
-                            "size=28",
                             "size=28x",
                             "size=0x5",
                             "size=5x5x5",
                             "size=99999x1",
+                            "size=0",
+                            "size=",
+                            "crop=5x",
+                            "crop=-1",
                             "pad=-1",
                             "pad=1.5",
                             "permute=-1",
@@ -113,12 +129,16 @@ TEST_CASE("a wrong value is refused by key and value") {
                             "normalize=nan:1",
                             "normalize=0:1;",
                             "normalize=0:1e-99",
+                            "normalize=127.5/0",
+                            "normalize=0:1;127.5/128",
+                            "normalize=ImageNet",
                             "labels=",
                             "seed=-1",
                             "seed=1 "}) {
     CAPTURE(field);
     CHECK(contains(failure(std::string("mnist,") + field), std::string(field) + ": "));
   }
+  CHECK(contains(failure("mnist,crop=30,size=28x32"), "crop=30x30: larger than size=28x32"));
   CHECK(contains(failure("glyphs,difficulty=2"), "difficulty=2: must be"));
   CHECK(contains(failure("glyphs,difficulty=nan"), "difficulty=nan: must be"));
   CHECK(contains(failure("glyphs,samples=1"), "samples=1: must be"));

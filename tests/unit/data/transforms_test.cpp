@@ -55,6 +55,21 @@ TEST_CASE("size makes images of flat rows without changing a value") {
                        mas::Error);
 }
 
+TEST_CASE("crop keeps the centre") {
+  const auto images = bytes({2, 3, 7, 8});
+  CHECK(at::equal(transformed(",crop=4x3", images), as_float(images).slice(2, 1, 5).slice(3, 2, 5)));
+  CHECK(at::equal(transformed(",crop=7x8", images), as_float(images)));
+  CHECK_THROWS_WITH_AS(transformed(",crop=8", images), "crop: 8 x 8 of images of 7 x 8", mas::Error);
+}
+
+TEST_CASE("size with one number resizes the centre square") {
+  const auto images = bytes({2, 3, 6, 10});
+  CHECK(at::equal(transformed(",size=6", images), as_float(images).slice(3, 2, 8)));
+  CHECK(at::equal(transformed(",size=5", images), transformed(",size=5x5", images.slice(3, 2, 8))));
+  CHECK(at::equal(transformed(",size=2", at::arange(4, at::kFloat).unsqueeze(0)),
+                  at::arange(4, at::kFloat).reshape({1, 1, 2, 2})));
+}
+
 TEST_CASE("pad puts zeros on each side") {
   const auto images = bytes({2, 3, 4, 5});
   CHECK(at::equal(transformed(",pad=2", images), at::constant_pad_nd(as_float(images), {2, 2, 2, 2}, 0)));
@@ -102,6 +117,11 @@ TEST_CASE("normalize takes one pair for all channels or one each") {
   const auto mean = torch::tensor({0.1f, 0.2f, 0.3f}).view({1, 3, 1, 1}),
              deviation = torch::tensor({1.f, 2.f, 4.f}).view({1, 3, 1, 1});
   CHECK(at::allclose(transformed(",normalize=0.1:1;0.2:2;0.3:4", images), (as_float(images) - mean) / deviation));
+  CHECK(at::allclose(transformed(",normalize=127.5/128", images), (images.to(at::kFloat) - 127.5) / 128, 1e-6, 1e-6));
+  CHECK(at::equal(transformed(",normalize=imagenet", images),
+                  transformed(",normalize=0.485:0.229;0.456:0.224;0.406:0.225", images)));
+  CHECK_THROWS_WITH_AS(transformed(",normalize=imagenet", bytes({1, 1, 2, 2})), doctest::Contains("normalize: 3 pairs"),
+                       mas::Error);
   CHECK_THROWS_WITH_AS(transformed(",normalize=0.1:1;0.2:2", images), doctest::Contains("normalize: 2 pairs"),
                        mas::Error);
 }
@@ -109,20 +129,21 @@ TEST_CASE("normalize takes one pair for all channels or one each") {
 TEST_CASE("transforms work in their documented order whatever the spec's") {
   const auto images = bytes({2, 1, 4, 4});
   auto step = transformed(",size=6x6", images);
-  for (const char* key : {",pad=1", ",rotate=20", ",permute=5", ",normalize=0.1:0.5"}) step = transformed(key, step);
-  CHECK(at::equal(transformed(",normalize=0.1:0.5,permute=5,rotate=20,pad=1,size=6x6", images), step));
+  for (const char* key : {",crop=5x4", ",pad=1", ",rotate=20", ",permute=5", ",normalize=0.1:0.5"})
+    step = transformed(key, step);
+  CHECK(at::equal(transformed(",normalize=0.1:0.5,permute=5,rotate=20,pad=1,crop=5x4,size=6x6", images), step));
 }
 
 TEST_CASE("what only moves bytes keeps them bytes") {
-  for (const char* keys : {"", ",pad=2", ",permute=1", ",size=4x4"}) CHECK((stored_type(keys) == at::kByte));
+  for (const char* keys : {"", ",pad=2", ",crop=2", ",permute=1", ",size=4x4"}) CHECK((stored_type(keys) == at::kByte));
   for (const char* keys : {",size=5x5", ",rotate=1", ",normalize=0:1"}) CHECK((stored_type(keys) == at::kFloat));
 }
 
 TEST_CASE("a transform that can't apply is named") {
-  for (const char* key : {"pad=1", "rotate=1"})
+  for (const char* key : {"crop=1", "pad=1", "rotate=1"})
     CHECK_THROWS_WITH_AS(transformed(std::string(",") + key, at::randn({2, 9})), doctest::Contains("for images"),
                          mas::Error);
-  for (const char* key : {"size=3x3", "pad=1", "rotate=1", "permute=1", "normalize=0:1"})
+  for (const char* key : {"size=3x3", "crop=1", "pad=1", "rotate=1", "permute=1", "normalize=0:1"})
     CHECK_THROWS_WITH_AS(transformed(std::string(",") + key, at::zeros({2, 9}, at::kLong)),
                          doctest::Contains("not for token ids"), mas::Error);
 }
