@@ -8,7 +8,7 @@ say() { printf '\n== %s\n' "$*" >&2; }
 
 # Debian's names of what a build needs; LibTorch calls the system's BLAS, and the reference BLAS is slow.
 build_packages="g++ make cmake ninja-build libtorch-dev libopenblas0-pthread libhdf5-dev nlohmann-json3-dev libfmt-dev
-  libcli11-dev libhwy-dev libxxhash-dev zlib1g-dev libpng-dev scdoc"
+  libcli11-dev libhwy-dev libxxhash-dev zlib1g-dev libpng-dev libjpeg-dev libopencv-imgcodecs-dev scdoc"
 
 # install PACKAGE...: those that are missing, with apt-get, as root or through sudo.
 install() {

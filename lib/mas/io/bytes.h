@@ -18,4 +18,11 @@ inline uint64_t little_endian(std::string_view bytes, size_t offset, size_t coun
   return value;
 }
 
+/// The same, highest first.
+inline uint64_t big_endian(std::string_view bytes, size_t offset, size_t count) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < count; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+  return value;
+}
+
 }  // namespace mas
