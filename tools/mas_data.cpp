@@ -44,7 +44,10 @@ void add_options(CLI::App& app, Options& o) {
 
 nlohmann::json to_json(const std::string& spec, const mas::DataDescription& d) {
   auto classes = nlohmann::json::array();
-  for (const auto& c : d.classes) classes.push_back({{"label", c.label}, {"samples", c.samples}});
+  for (const auto& c : d.classes) {
+    classes.push_back({{"label", c.label}, {"samples", c.samples}});
+    if (!c.name.empty()) classes.back()["name"] = c.name;
+  }
   return {{"schema", "mas-data/1"},
           {"spec", spec},
           {"samples", d.samples},
@@ -75,7 +78,8 @@ void print(const mas::DataDescription& d) {
     return;
   }
   mas::tool::print(stdout, "classes       {}\n", d.classes.size());
-  for (const auto& c : d.classes) mas::tool::print(stdout, "  {:<11} {}\n", c.label, c.samples);
+  for (const auto& c : d.classes)
+    mas::tool::print(stdout, "  {:<11} {}{}{}\n", c.label, c.samples, c.name.empty() ? "" : "  ", c.name);
   mas::tool::print(stdout, "first labels  {}\n", fmt::join(d.first_labels, " "));
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -19,11 +19,19 @@ namespace {
 
 constexpr int64_t kMostChannelValues = int64_t{1} << 20;  // of a batch that normalize=auto reads
 
+DataSpec without_fit(DataSpec spec) {
+  spec.size.reset();
+  spec.square = false;
+  spec.crop.reset();
+  return spec;
+}
+
 /// Some rows of a source, transformed. Only labels and row numbers are held.
 class SourceDataset : public Dataset {
  public:
   SourceDataset(Source source, const DataSpec& spec)
-      : source_(std::move(source)), transforms_(spec, source_.shape, source_.type) {
+      : source_(std::move(source)),
+        transforms_(source_.fitted ? without_fit(spec) : spec, source_.shape, source_.type) {
     if (!spec.classes.empty() && !source_.has_labels)
       throw Error(spec.source,
                   "classes=" + format_classes(spec.classes) + " needs labels, and there are none; see labels=FILE");
@@ -33,6 +41,7 @@ class SourceDataset : public Dataset {
       choose_classes(spec);
     }
     choose_rows(spec);
+    if (source_.check) source_.check(all_source_rows());
   }
 
   int64_t size() const override { return all_ ? *all_ : static_cast<int64_t>(rows_.size()); }
@@ -40,6 +49,16 @@ class SourceDataset : public Dataset {
   bool has_labels() const override { return has_labels_; }
   std::vector<int64_t> classes() const override { return classes_; }
   at::ScalarType stored_type() const override { return transforms_.stored_type(); }
+
+  std::string class_name(int64_t label) const override {
+    const auto& names = source_.class_names;
+    return label >= 0 && label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : "";
+  }
+
+  std::optional<std::string> stored(int64_t row) override {
+    if (!source_.stored) return {};
+    return source_.stored(source_row(row));
+  }
 
   at::Tensor images(at::ArrayRef<int64_t> rows) override {
     std::vector<int64_t> stored;
@@ -64,6 +83,13 @@ class SourceDataset : public Dataset {
   int64_t source_row(int64_t row) const {
     if (row < 0 || row >= size()) throw Error("data", fmt::format("row {} of {}", row, size()));
     return all_ ? row : rows_[static_cast<size_t>(row)];
+  }
+
+  std::vector<int64_t> all_source_rows() const {
+    if (!all_) return rows_;
+    std::vector<int64_t> rows(static_cast<size_t>(*all_));
+    std::iota(rows.begin(), rows.end(), 0);
+    return rows;
   }
 
   void choose_classes(const DataSpec& spec) {
@@ -157,7 +183,7 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
 }  // namespace
 
 bool has_test_part(const DataSpec& spec, const OpenOptions& options) {
-  return find_generator(spec.source) || std::filesystem::is_directory(find_path(spec.source, options.directories));
+  return find_generator(spec.source) || path_has_test_part(find_path(spec.source, options.directories));
 }
 
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ class Dataset {
   virtual at::Tensor images(at::ArrayRef<int64_t> rows) = 0;
   /// int64 [n], the labels as they stand in the data. Throws Error without labels.
   virtual at::Tensor labels(at::ArrayRef<int64_t> rows) = 0;
+  /// What the data call a class; "" where they don't.
+  virtual std::string class_name(int64_t /*label*/) const { return ""; }
+  /// A sample's file, byte for byte, where images() decodes one a sample.
+  virtual std::optional<std::string> stored(int64_t /*row*/) { return {}; }
   /// kByte where every value of images() is a byte / 255, so that bytes lose nothing; else images()'s own type.
   virtual at::ScalarType stored_type() const { return at::kFloat; }
 };
@@ -35,7 +40,8 @@ struct OpenOptions {
   std::string scratch = "/tmp";          ///< folder for what is unpacked: nameless files, gone when the dataset is
 };
 
-/// Whether the source has a test part of its own: generators and folders do, single files don't. Throws Error where
+/// Whether the source has a test part of its own: generators and most folders do, single files and folders of pictures
+/// without one don't. Throws Error where
 /// there is no such source.
 bool has_test_part(const DataSpec& spec, const OpenOptions& options);
 

@@ -65,7 +65,7 @@ DataDescription describe(Dataset& data, const std::function<void(int64_t, int64_
     done += batch.images.size(0);
     if (progress) progress(done, result.samples);
   }
-  for (int64_t label : data.classes()) result.classes.push_back({label, counts[label]});
+  for (int64_t label : data.classes()) result.classes.push_back({label, counts[label], data.class_name(label)});
   // The channels' moments together, by the law of total variance.
   double sum = 0, squares = 0;
   int64_t count = 0;

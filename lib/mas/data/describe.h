@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "mas/data/dataset.h"
@@ -12,6 +13,7 @@ struct DataDescription {
   struct ClassCount {
     int64_t label = 0;
     int64_t samples = 0;
+    std::string name;  ///< "" where the data have none
   };
   int64_t samples = 0;
   std::vector<int64_t> shape;        ///< of one sample

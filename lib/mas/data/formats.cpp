@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 
 #include "mas/data/idx.h"
+#include "mas/data/pictures/decode.h"
+#include "mas/data/pictures/folder.h"
+#include "mas/data/pictures/kinds.h"
 #include "mas/error.h"
 #include "mas/text.h"
 
@@ -18,6 +21,7 @@ const Format kFormats[] = {
     {"HDF5", recognise_hdf5, open_hdf5},
     {"IDX", recognise_idx, open_idx},
     {"CIFAR binary", recognise_cifar, open_cifar},
+    {"a list of pictures", recognise_picture_list, open_picture_list},
     {"CSV", recognise_csv, open_csv},
 };
 
@@ -41,6 +45,8 @@ struct Fetched {
   const char* name;
 };
 const Fetched kFetched[] = {{"mnist"}, {"fashion-mnist"}, {"cifar10"}};
+
+bool names_column(const std::string& labels) { return labels == "first" || labels == "last"; }
 
 bool matches(const std::string& name, const std::string& pattern) {
   const size_t star = pattern.find('*');
@@ -95,7 +101,7 @@ Source joined(std::vector<Source> sources, const std::vector<std::string>& paths
   return all;
 }
 
-Source open_folder(const std::string& folder, const DataSpec& spec, const SourceRequest& request) {
+std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code failed;
   for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
@@ -103,25 +109,62 @@ Source open_folder(const std::string& folder, const DataSpec& spec, const Source
     names.push_back(entry->path().filename().string());
   if (failed) throw Error(folder, failed.message());
   std::sort(names.begin(), names.end());
-  std::string looked_for;
-  for (const Layout& layout : kLayouts) {
-    auto train = matching(names, layout.train), test = matching(names, layout.test);
-    looked_for += fmt::format("{}{}", looked_for.empty() ? "" : ", ", layout.train);
-    if (train.empty() && test.empty()) continue;
-    const bool wants_test = spec.split == Split::kTest && !spec.fraction;
-    auto& wanted = wants_test ? test : train;
-    if (wanted.empty() && wants_test)
-      throw Error(folder,
-                  fmt::format("no test part ({}); split=0.8 keeps a share of the training part for it", layout.test));
-    if (wanted.empty()) throw Error(folder, fmt::format("no training part ({})", layout.train));
-    std::vector<Source> sources;
-    for (auto& name : wanted) {
-      name = folder + (folder.back() == '/' ? "" : "/") + name;
-      sources.push_back(open_file(name, request));
-    }
-    return joined(std::move(sources), wanted);
+  return names;
+}
+
+// The first layout of which the folder has a part.
+const Layout* find_layout(const std::vector<std::string>& names) {
+  for (const Layout& layout : kLayouts)
+    if (!matching(names, layout.train).empty() || !matching(names, layout.test).empty()) return &layout;
+  return nullptr;
+}
+
+[[noreturn]] void refuse_folder(const std::string& folder) {
+  std::vector<std::string> looked_for;
+  for (const Layout& layout : kLayouts) looked_for.emplace_back(layout.train);
+  throw Error(folder, fmt::format("a folder without data that are known; looked for {}, and pictures ({})",
+                                  fmt::join(looked_for, ", "), kPictureEndings));
+}
+
+// What labels= says of a source that may have labels of its own.
+void choose_labels(Source& source, const std::string& path, const SourceRequest& request) {
+  if (request.labels == "none" || !request.want_labels)
+    source.has_labels = false;
+  else if (!request.labels.empty() && !names_column(request.labels))
+    use_label_file(source, request.labels, path, request.scratch);
+}
+
+void refuse_column(const std::string& path, const SourceRequest& request, const std::string& kind) {
+  if (names_column(request.labels))
+    throw Error(path, fmt::format("labels={} is for CSV, and this is {}", request.labels, kind));
+}
+
+Source open_pictures_in(const std::string& folder, bool wants_test, const SourceRequest& request) {
+  refuse_column(folder, request, "a folder of pictures");
+  Source source = open_picture_folder(folder, wants_test, request);
+  choose_labels(source, folder, request);
+  return source;
+}
+
+Source open_folder(const std::string& folder, const DataSpec& spec, const SourceRequest& request) {
+  const bool wants_test = spec.split == Split::kTest && !spec.fraction;
+  const auto names = names_in(folder);
+  const Layout* layout = find_layout(names);
+  if (!layout) {
+    if (!holds_pictures(folder)) refuse_folder(folder);
+    return open_pictures_in(folder, wants_test, request);
   }
-  throw Error(folder, "a folder without data that are known; looked for " + looked_for);
+  auto wanted = matching(names, wants_test ? layout->test : layout->train);
+  if (wanted.empty() && wants_test)
+    throw Error(folder,
+                fmt::format("no test part ({}); split=0.8 keeps a share of the training part for it", layout->test));
+  if (wanted.empty()) throw Error(folder, fmt::format("no training part ({})", layout->train));
+  std::vector<Source> sources;
+  for (auto& name : wanted) {
+    name = folder + (folder.back() == '/' ? "" : "/") + name;
+    sources.push_back(open_file(name, request));
+  }
+  return joined(std::move(sources), wanted);
 }
 
 // A path that leads nowhere here, as a model's record of another folder's or machine's may: by its last name.
@@ -140,6 +183,8 @@ std::string find_moved(const std::string& source, const std::vector<std::string>
 std::string unknown_format(const File& file) {
   const std::string head = file.text(0, 4);
   if (head == "\x93NUM") return "NumPy's npy isn't read; write HDF5 with a data set /images (and /labels), see mas(7)";
+  if (find_picture_kind(file.text(0, 64)))
+    return "a picture; name its folder, or a list of pictures, a path and a label a line, see mas(7)";
   if (head == "PK\3\4") return "a zip archive, such as npz, isn't read; write HDF5 with a data set /images, see mas(7)";
   std::string magic;
   for (unsigned char c : head) magic += fmt::format("{:02x}", c);
@@ -193,7 +238,7 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", true, scratch});
+  Source column = open_csv(file, {"none", true, scratch, {}});
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));
@@ -226,15 +271,15 @@ Source open_file(const std::string& path, const SourceRequest& request) {
     if (match == Match::kSurely) break;
   }
   if (!chosen) throw Error(path, unknown_format(*file));
-  const bool column = request.labels == "first" || request.labels == "last";
-  if (column && chosen->open != open_csv)
-    throw Error(path, fmt::format("labels={} is for CSV, and this is {}", request.labels, chosen->name));
+  if (chosen->open != open_csv) refuse_column(path, request, chosen->name);
   Source source = chosen->open(file, request);
-  if (request.labels == "none" || !request.want_labels)
-    source.has_labels = false;
-  else if (!request.labels.empty() && !column)
-    use_label_file(source, request.labels, path, request.scratch);
+  choose_labels(source, path, request);
   return source;
+}
+
+bool path_has_test_part(const std::string& path) {
+  if (!fs::is_directory(path)) return false;
+  return find_layout(names_in(path)) || !holds_pictures(path) || picture_folder_has_test_part(path);
 }
 
 Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
@@ -247,7 +292,10 @@ Source open_source(const DataSpec& spec, const std::vector<std::string>& directo
     return source;
   }
   const std::string path = find_path(spec.source, directories);
-  const SourceRequest request{spec.labels, want_labels, scratch};
+  SourceRequest request{spec.labels, want_labels, scratch, {}};
+  request.fit.size = spec.size;
+  request.fit.square = spec.square;
+  request.fit.crop = spec.crop;
   if (fs::is_directory(path)) return open_folder(path, spec, request);
   if (spec.split == Split::kTest && !spec.fraction)
     throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");

@@ -14,6 +14,7 @@ struct SourceRequest {
   std::string labels;            ///< the spec's labels=
   bool want_labels = true;       ///< false: labels are left unread, whatever they are
   std::string scratch = "/tmp";  ///< folder of temporary files
+  DataSpec fit;                  ///< size and crop, for what has no size of its own
 };
 
 enum class Match { kNo, kPerhaps, kSurely };
@@ -44,6 +45,9 @@ Source open_file(const std::string& path, const SourceRequest& request);
 /// The path that a spec's source stands for: itself, or below one of the directories. Throws Error.
 std::string find_path(const std::string& source, const std::vector<std::string>& directories);
 
+/// Whether a path that is there is a folder with a test part.
+bool path_has_test_part(const std::string& path);
+
 /// The source and the part (train or test) that the spec names: a generator, a path, or a name in `directories`.
 Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
                    bool want_labels = true);
@@ -63,6 +67,8 @@ Match recognise_cifar(const File& file);
 Source open_cifar(const std::shared_ptr<File>& file, const SourceRequest& request);
 Match recognise_csv(const File& file);
 Source open_csv(const std::shared_ptr<File>& file, const SourceRequest& request);
+Match recognise_picture_list(const File& file);
+Source open_picture_list(const std::shared_ptr<File>& file, const SourceRequest& request);
 void check_glyphs(const std::string& key, const std::string& value);
 Source open_glyphs(const DataSpec& spec);
 

@@ -28,14 +28,35 @@ DataSpec as_stored(DataSpec spec) {
 
 std::string hash_of(const Fingerprint& content) { return content.text().substr(0, 16); }
 
-std::string hash_values(Dataset& data) {
+std::vector<int64_t> spread_rows(const Dataset& data) {
   const int64_t last = data.size() - 1, count = std::min(kSpread, data.size());
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < count; ++i) rows.push_back(count == 1 ? 0 : i * last / (count - 1));
-  const at::Tensor values = data.images(rows);
+  return rows;
+}
+
+std::string hash_values(Dataset& data) {
+  const at::Tensor values = data.images(spread_rows(data));
   Fingerprint content;
   content.add(values.data_ptr(), values.nbytes());
   return hash_of(content);
+}
+
+// Of pictures the files: decoders differ between machines, too.
+std::optional<std::string> hash_stored(Dataset& data) {
+  Fingerprint content;
+  for (int64_t row : spread_rows(data)) {
+    const auto bytes = data.stored(row);
+    if (!bytes) return {};
+    content.add(bytes->data(), bytes->size());
+  }
+  return hash_of(content);
+}
+
+std::string hash_samples(Dataset& data, const DataSpec& spec, const OpenOptions& options) {
+  if (const auto hash = hash_stored(data)) return *hash;
+  const DataSpec stored = as_stored(spec);
+  return stored == spec ? hash_values(data) : hash_values(*open_dataset(stored, options));
 }
 
 std::string hash_labels(Dataset& data) {
@@ -52,9 +73,8 @@ std::string hash_labels(Dataset& data) {
 }  // namespace
 
 std::string identity_of(Dataset& data, const DataSpec& spec, const OpenOptions& options) {
-  const DataSpec stored = as_stored(spec);
-  const std::string values = stored == spec ? hash_values(data) : hash_values(*open_dataset(stored, options));
-  std::string text = fmt::format("{} x {}, values {}", data.size(), shape_text(data.sample_shape()), values);
+  std::string text = fmt::format("{} x {}, values {}", data.size(), shape_text(data.sample_shape()),
+                                 hash_samples(data, spec, options));
   if (data.has_labels()) text += ", labels " + hash_labels(data);
   return text;
 }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -20,6 +21,14 @@ struct Source {
   bool has_labels = false;
   /// All rows' labels, each 0 or more; only where has_labels.
   std::function<std::vector<int32_t>()> labels;
+  std::vector<std::string> class_names;  ///< by label, where the data have them
+
+  // Of pictures, which are decoded as they are read; empty elsewhere.
+  bool fitted = false;  ///< the spec's size and crop are in the rows already
+  /// Throws Error where one of the rows is no picture of the source's shape, by a look at where its file begins.
+  std::function<void(at::ArrayRef<int64_t> rows)> check;
+  /// The row's file, byte for byte.
+  std::function<std::string(int64_t row)> stored;
 
   int64_t row_bytes() const;
 };

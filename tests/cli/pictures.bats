@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# Folders and lists of pictures as data.
+
+load helper
+
+setup() {
+  sets=$shared/datasets/imagefolder
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+need_pictures() { [ -d "$sets" ] || skip "needs ../shared"; }
+
+# photos: two classes of the small pictures, all of one size as they are sized.
+make_photos() {
+  mkdir -p photos/dark photos/light
+  cp "$MAS_SOURCE"/tests/fuzz/corpus-pictures/{colour.jpg,colour.bmp,colour.webp} photos/light
+  cp "$MAS_SOURCE"/tests/fuzz/corpus-pictures/{grey.png,progressive.jpg} photos/dark
+}
+
+@test "a folder of pictures is described, drawn, converted, learned and tested" {
+  make_photos
+  silent mas-data photos,size=8 --sheet sheet.png -o photos.h5 >report
+  grep -q "^samples  *5$" report
+  grep -q "^shape  *3x8x8 (bytes, as 0..1)$" report
+  grep -q "^  0  *2  dark$" report
+  grep -q "^  1  *3  light$" report
+  mas-data photos,size=8 --json | grep -q '"name": "dark"'
+  [ -s sheet.png ]
+  silent mas-train -q --arch mlp:5 --data photos,size=8,split=0.6 --epochs 1 -o m.h5
+  silent mas-importance -q m.h5 -o o.h5
+  mas-eval o.h5 | grep -q "^after task1 "
+  silent mas-eval o.h5 --data photos,size=8 >/dev/null
+  mas-train -q --arch mlp:5 --data photos,size=8 --epochs 1 --no-results -o a.h5
+  mas-train -q --arch mlp:5 --data photos.h5 --epochs 1 --no-results -o b.h5
+  cmp <(mas-export a.h5 --format npz) <(mas-export b.h5 --format npz)
+}
+
+@test "a model knows its pictures again, and other ones from them" {
+  make_photos
+  mas-train -q --arch mlp:5 --data photos,size=8,normalize=auto --epochs 1 -o m.h5
+  silent mas-importance m.h5 -o o.h5 >/dev/null
+  cp photos/light/colour.bmp photos/dark
+  mas-importance m.h5 -o o.h5 2>&1 | grep -q "isn't what task task1 learned"
+}
+
+@test "what can't be used is one line before any work, and touches no file" {
+  make_photos
+  fails 1 "mas-train: photos/dark/progressive.jpg: 20 x 24 pixels (height x width), but photos/dark/grey.png has 5 x 7; size=N*" \
+    mas-train --arch mlp:5 --data photos -o m.h5
+  fails 1 "mas-train: photos: no test part (a folder test or val); split=0.8*" mas-train --arch mlp:5 --data photos,size=8,split=test -o m.h5
+  fails 1 "mas-data: photos/dark/grey.png: a picture; name its folder, or a list*" mas-data photos/dark/grey.png
+  echo text >photos/light/bad.jpg
+  fails 1 "mas-train: photos/light/bad.jpg: text, not a picture*" mas-train --arch mlp:5 --data photos,size=8 -o m.h5
+  printf 'photos/light/colour.jpg,1\nphotos/light/gone.jpg,0\n' >list.csv
+  fails 1 "mas-train: list.csv: line 2: photos/light/gone.jpg: no such file*" mas-train --arch mlp:5 --data list.csv,size=8 -o m.h5
+  [ ! -e m.h5 ]
+}
+
+@test "a damaged picture says one line and no decoder says another" {
+  make_photos
+  for file in photos/light/colour.jpg photos/dark/progressive.jpg photos/dark/grey.png photos/light/colour.webp; do
+    size=$(stat -c %s "$file")
+    cp "$file" sound
+    for at in $((size / 2)) $((size - 20)); do
+      cp sound "$file"
+      printf '\377' | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+      status=0
+      mas-data -q photos,size=8 -o x.h5 2>err || status=$?
+      [ "$(wc -l <err)" -eq "$status" ] || { cat err; false; }
+      [ "$status" -eq 0 ] || [[ $(cat err) == "mas-data: $file: "* ]]
+    done
+    cp sound "$file"
+  done
+}
+
+@test "each awkward file is read, passed over or refused as its table says, with no other line" {
+  need_pictures
+  count=0
+  while IFS=$'\t' read -r path _ expected _; do
+    [ "$path" != path ] || continue
+    count=$((count + 1))
+    rm -rf one
+    mkdir -p one/class
+    ln -s "$sets/awkward/$path" one/class/
+    cp "$MAS_SOURCE"/tests/fuzz/corpus-pictures/grey.png one/class/
+    case $expected in
+      decode*) silent mas-data one,size=8 | grep -q "^samples  *2$" ;;
+      error*) fails 1 "mas-data: one/class/*: *" mas-data one,size=8 ;;
+      skip*)
+        case $path in
+          *.gif) fails 1 "mas-data: one/class/picture.gif: a GIF, which isn't read*" mas-data one,size=8 ;;
+          *.bmp | *root.png) silent mas-data one,size=8 | grep -q "^samples  *2$" ;;
+          *) silent mas-data one,size=8 | grep -q "^samples  *1$" ;;
+        esac ;;
+      *) echo "$path: $expected"; false ;;
+    esac || { echo "$path: $expected"; cat err; false; }
+  done <"$sets/awkward.tsv"
+  [ "$count" -ge 41 ]
+  fails 1 "mas-data: $sets/awkward/*: * (the first of * files that can't be used)" mas-data "$sets/awkward,size=8"
+}
