@@ -98,3 +98,14 @@ make_photos() {
   [ "$count" -ge 41 ]
   fails 1 "mas-data: $sets/awkward/*: * (the first of * files that can't be used)" mas-data "$sets/awkward,size=8"
 }
+
+@test "O-Net's importance over a folder of pictures equals PyTorch's, one sample at a time" {
+  need_pictures
+  status=0
+  /usr/bin/python3 "$MAS_SOURCE/tests/cli/onet.py" make "$shared/models/mtcnn_onet_zip.pt" . || status=$?
+  [ "$status" -ne 77 ] || skip "needs python3-torch and python3-h5py"
+  data=$sets/clean,size=48x48
+  silent mas-importance -q onet.pt --data "$data,normalize=127.5/128" -o omega.h5
+  mas-data -q "$data" -o images.h5
+  /usr/bin/python3 "$MAS_SOURCE/tests/cli/onet.py" judge onet.pt images.h5 omega.h5
+}
