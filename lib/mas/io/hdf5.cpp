@@ -245,7 +245,8 @@ DatasetInfo describe(hid_t dataset, const std::string& path, const std::string& 
   overflow |= __builtin_mul_overflow(info.elements, size, &info.bytes);
   if (overflow) throw Error(name, path + ": impossible shape");
   info.storage = static_cast<int64_t>(H5Dget_storage_size(dataset));
-  info.filtered = H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0;
+  info.chunked = H5Pget_layout(list) == H5D_CHUNKED;
+  info.filtered = info.chunked && H5Pget_nfilters(list) > 0;
   return info;
 }
 
@@ -263,6 +264,23 @@ void check_size(const DatasetInfo& info, int64_t file_bytes, const std::string& 
 
 void read_into(hid_t dataset, at::ScalarType type, void* to, const std::string& path, const std::string& name) {
   read_selection(dataset, type, H5S_ALL, H5S_ALL, to, path, name);
+}
+
+void read_ends(hid_t dataset, at::ScalarType type, const std::string& path, const std::string& name) {
+  const Handle selection = checked(H5Dget_space(dataset), name, path + ": unreadable shape");
+  std::vector<hsize_t> ends(H5Sget_simple_extent_ndims(selection), 0);
+  const size_t rank = ends.size();
+  hsize_t count = 1;
+  if (rank > 0) {
+    ends.resize(2 * rank);
+    check(H5Sget_simple_extent_dims(selection, ends.data() + rank, nullptr), name, path + ": unreadable shape");
+    for (size_t i = rank; i < ends.size(); i++) ends[i]--;
+    count = 2;
+    check(H5Sselect_elements(selection, H5S_SELECT_SET, count, ends.data()), name, path + ": unreadable shape");
+  }
+  const Handle memory(H5Screate_simple(1, &count, nullptr));
+  double values[2];  // room for two of any type
+  read_selection(dataset, type, memory, selection, values, path, name);
 }
 
 at::Tensor read_rows(hid_t dataset, int64_t first, int64_t count, const std::string& path, const std::string& name) {

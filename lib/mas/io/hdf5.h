@@ -83,6 +83,7 @@ struct DatasetInfo {
   int64_t bytes = 0;      ///< elements times the size of `type`, or of the stored type where that is Undefined
   int64_t storage = 0;    ///< bytes that it takes in the file
   bool filtered = false;  ///< compressed, or otherwise encoded in chunks
+  bool chunked = false;   ///< lies in pieces
 };
 
 /// Throws Error for a null data space or a shape that no memory holds.
@@ -95,6 +96,9 @@ void check_size(const DatasetInfo& info, int64_t file_bytes, const std::string& 
 /// Reads a whole data set as `type` (a native number type) into `to`, which has room for all elements. Only HDF5 and
 /// malloc are used, so that it may run in a forked child.
 void read_into(hid_t dataset, at::ScalarType type, void* to, const std::string& path, const std::string& name);
+
+/// Reads the first and the last element of a data set that isn't empty. As read_into() else.
+void read_ends(hid_t dataset, at::ScalarType type, const std::string& path, const std::string& name);
 
 /// Reads rows first .. first + count - 1 along the first dimension as a tensor of describe().type.
 at::Tensor read_rows(hid_t dataset, int64_t first, int64_t count, const std::string& path, const std::string& name);

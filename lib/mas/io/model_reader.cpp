@@ -43,8 +43,12 @@ enum class Kind { kWeights, kBuffers, kClosed, kSum };
 
 class Reader {
  public:
-  Reader(const std::string& bytes, std::string name)
-      : name_(std::move(name)), size_(static_cast<int64_t>(bytes.size())), file_(hdf5::open_image(bytes, name_)) {}
+  /// for_good: false where nobody takes what is read; large data that lie in one piece are then only touched.
+  Reader(const std::string& bytes, std::string name, bool for_good)
+      : name_(std::move(name)),
+        size_(static_cast<int64_t>(bytes.size())),
+        for_good_(for_good),
+        file_(hdf5::open_image(bytes, name_)) {}
 
   RawModel read() {
     hdf5::refuse_foreign(file_, name_);
@@ -153,12 +157,16 @@ class Reader {
     RawTensor result{info.shape, info.type, nullptr};
     if (kind == Kind::kClosed) result.type = at::kFloat;
     if (kind == Kind::kSum) result.type = at::kDouble;
+    model_.unknown->keep_attributes(dataset, path, {}, size_, name_);
+    if (!for_good_ && !info.chunked && info.elements > 0) {
+      hdf5::read_ends(dataset, result.type, path, name_);
+      return result;
+    }
     const size_t bytes = static_cast<size_t>(info.elements) * c10::elementSize(result.type);
     void* data = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
     if (!data) throw std::bad_alloc();
     result.data.reset(data, std::free);
     if (bytes > 0) hdf5::read_into(dataset, result.type, data, path, name_);
-    model_.unknown->keep_attributes(dataset, path, {}, size_, name_);
     return result;
   }
 
@@ -251,6 +259,7 @@ class Reader {
 
   std::string name_;
   int64_t size_;
+  bool for_good_;
   Handle file_;
   RawModel model_;
 };
@@ -292,7 +301,7 @@ ModelFile to_model(RawModel raw, const std::string& name) {
 // All that HDF5 has to do for this file, now and when its unknown content is written again.
 void rehearse_model(const std::string& bytes, const std::string& name) {
   const auto read = [&] {
-    const RawModel model = Reader(bytes, name).read();
+    const RawModel model = Reader(bytes, name, false).read();
     constexpr size_t kIncrement = 1 << 16;
     if (!model.unknown->empty()) model.unknown->restore(hdf5::create_in_memory(kIncrement), name);
   };
@@ -305,7 +314,7 @@ ModelFile parse_model(const std::string& bytes, const std::string& name) {
   hdf5::prepare();
   check_integrity(bytes, name);
   rehearse_model(bytes, name);  // also where the digest is right: whoever forges a file can compute it
-  ModelFile model = to_model(Reader(bytes, name).read(), name);
+  ModelFile model = to_model(Reader(bytes, name, true).read(), name);
   check_model(model, name);
   return model;
 }
