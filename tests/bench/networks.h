@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "mas/tensors.h"
+#include "mas/model/network.h"
 
 namespace mas::bench {
 
@@ -15,8 +15,8 @@ struct Example {
   at::Tensor x, labels;  ///< [n, ...], int64 [n]
   int64_t classes;
 
-  /// Whether images are faster with the channels innermost in memory, which LayeredNetwork turns them to.
-  bool images() const { return x.dim() == 4 && x.size(1) >= 3; }
+  /// Whether they are images that our networks turn to channels-last.
+  bool images() const { return likes_channels_last(x.sizes().slice(1).vec(), parameters); }
 };
 
 /// mlp (784-400-400-10), convnet, lenet on 1 x 28 x 28; alexnet, vgg16, resnet18 on 3 x 224 x 224, 1,000 classes;

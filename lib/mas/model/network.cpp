@@ -45,18 +45,6 @@ std::set<std::string> reserved_names(const nlohmann::json& arch, const std::stri
   return {"head", head->get<std::string>()};
 }
 
-// Whether oneDNN is faster with the channels innermost in memory. Measured: images of one or two channels are better
-// off as they are.
-bool likes_channels_last(const std::vector<Layer>& layers, const Shape& input) {
-  if (input.size() != 3 || input[0] < 3) return false;
-  bool convolves = false;
-  for_each_layer(layers, [&](const Layer& layer) {
-    const auto weight = layer.slots.find("weight");
-    convolves = convolves || (weight != layer.slots.end() && weight->second.shape.size() == 4);
-  });
-  return convolves;
-}
-
 void check_layers(const std::vector<Layer>& layers, std::set<std::string> taken, const std::string& name) {
   double parameters = 0;
   for_each_layer(layers, [&](const Layer& layer) {
@@ -72,6 +60,12 @@ void check_layers(const std::vector<Layer>& layers, std::set<std::string> taken,
 
 }  // namespace
 
+// Measured: images of one or two channels are better off as they are.
+bool likes_channels_last(const Shape& input, const NamedTensors& parameters) {
+  return input.size() == 3 && input[0] >= 3 &&
+         std::any_of(parameters.begin(), parameters.end(), [](const auto& p) { return p.second.dim() == 4; });
+}
+
 Network::Network(const nlohmann::json& arch, const std::string& name) : name_(name) {
   if (!arch.is_object()) throw Error(name, "no architecture");
   input_ = read_input(arch, name);
@@ -82,7 +76,6 @@ LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& na
   if (layers == arch.end() || !layers->is_array()) throw Error(name, "architecture without layers");
   layers_ = build_layers(*layers, input_, name + ": ", "layers");
   check_layers(layers_, reserved_names(arch, name), name);
-  channels_last_ = likes_channels_last(layers_, input_);
   takes_ids_ = !layers->empty() && layers->front().at("type") == "embedding";
   feature_size_ = static_cast<int64_t>(value_count(output_shape(layers_, input_)));
 }
@@ -98,11 +91,13 @@ void LayeredNetwork::initialize(uint64_t seed) {
                                                   : value.fill_(slot.fill);
     }
   });
+  channels_last_ = likes_channels_last(input_, parameters());
 }
 
 void LayeredNetwork::load(const NamedTensors& weights, const NamedTensors& buffers) {
   assign(weights, false);
   assign(buffers, true);
+  channels_last_ = likes_channels_last(input_, parameters());
 }
 
 void LayeredNetwork::assign(const NamedTensors& values, bool buffers) {

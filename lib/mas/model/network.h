@@ -50,6 +50,10 @@ class Network {
   std::set<std::string> frozen_;
 };
 
+/// Whether oneDNN is faster with the channels of such images innermost in memory (channels_last): there are
+/// convolutions.
+bool likes_channels_last(const Shape& input, const NamedTensors& parameters);
+
 /// A network built from layers (model/architecture.h), float32.
 class LayeredNetwork : public Network {
  public:
