@@ -203,6 +203,21 @@ P
   [ ! -e x.h5 ]
 }
 
+@test "modules of colour images give what PyTorch computes, and train, however they look at memory" {
+  for module in colours views; do
+    for batch in 1 7; do
+      silent mas-importance -q "$module.pt" --data colours.h5 --batch "$batch" -o o.h5
+      judge omega several.h5 "$module" o.h5
+    done
+    mas-train -q o.h5 --data colours.h5 --epochs 2 --checkpoint ck.h5 -o t.h5
+    mas-train -q --resume ck.h5 -o again.h5
+    cmp t.h5 again.h5
+    mas-export t.h5 -o t.pt
+    mas-importance -q t.pt --data colours.h5 -o u.h5
+    h5diff t.h5 u.h5 /weights/stem.0.weight /weights/network.stem.0.weight
+  done
+}
+
 @test "in scenarios domain and class the module's own output is the head" {
   mas-train -q --arch net.pt --scenario class --data data.h5,split=0.8,classes=0-1 --epochs 1 -o a.h5
   mas-importance -q a.h5 | mas-train -q - --data data.h5,split=0.8,classes=2-3 --epochs 1 -o b.h5

@@ -1,7 +1,7 @@
 """Modules and data for torchscript.bats, made and judged by PyTorch.
 
     torchscript.py make DIR         net.pt (scripted), traced.pt, double.pt, tokens.pt and what can't be used; nested.pt and others
-                                    that return several tensors; data.h5 (labels 0 to 3), unlabelled.h5, ids.h5;
+                                    that return several tensors; data.h5 (labels 0 to 3), unlabelled.h5, colours.h5, ids.h5;
                                     several.h5: what their importance on unlabelled.h5 is
     torchscript.py check MODEL.h5 TASK NET.pt     NET.pt, loaded by PyTorch, gives within 1e-6 what PyTorch computes with the
                                                   weights in MODEL.h5: a Net, whole or up to its pooling, or an mlp
@@ -105,6 +105,27 @@ class Partly(Several):
         return self.fc(h) + self.aux(h).mean(1, True).detach()
 
 
+class Colours(nn.Module):
+    """Images of three channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.PReLU(6))
+        self.body = nn.Sequential(nn.Conv2d(6, 8, 3, 2, groups=2, bias=False), nn.GroupNorm(2, 8), nn.Tanh(), nn.MaxPool2d(2))
+        self.drop = nn.Dropout(0.2)
+        self.fc = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.fc(self.drop(self.body(self.stem(x)).flatten(1)))
+
+
+class Views(Colours):
+    """Takes no images whose channels are innermost in memory."""
+
+    def forward(self, x):
+        return self.fc(self.body(self.stem(x)).view(-1, 16))
+
+
 class Endless(nn.Module):
     """Loading it never ends."""
 
@@ -167,23 +188,27 @@ def make(folder):
                "wide": script(nn.Sequential(nn.Flatten(), nn.Linear(99, 4))), "two-inputs": script(TwoInputs(64, 4)),
                "nested": script(Nested()), "dictionary": script(Dictionary()), "named": script(Named()), "untyped": script(Untyped()),
                "recurrent": script(Recurrent()), "partly": script(Partly()), "still": script(Net().requires_grad_(False)), "endless": script(Endless()), "numbers": script(Numbers()),
-               "noisy": script(Noisy()), "chatty": script(Chatty()), "train-traced": torch.jit.trace(Net().train(), torch.randn(4, 1, 8, 8), check_trace=False),
+               "colours": script(Colours().eval()), "views": script(Views().eval()), "noisy": script(Noisy()), "chatty": script(Chatty()), "train-traced": torch.jit.trace(Net().train(), torch.randn(4, 1, 8, 8), check_trace=False),
                "half": script(nn.Linear(8, 4).half()), "frozen": torch.jit.freeze(script(Net().eval()))}
     for name, module in modules.items():
         module.save(f"{folder}/{name}.pt")
     torch.save(net.state_dict(), f"{folder}/weights.pt")
     torch.save(nn.Linear(3, 4), f"{folder}/object.pt")
     images, labels = rng.random((120, 1, 8, 8), np.float32), rng.integers(0, 4, 120)
+    colours = rng.random((40, 3, 7, 11), np.float32)
     with h5py.File(f"{folder}/several.h5", "w") as f:
         for name, outputs in {"nested-0": lambda y: y[0], "nested-1.0": lambda y: y[1][0], "dictionary-logits": lambda y: y["logits"],
-                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux, "partly": lambda y: y, "recurrent": lambda y: y}.items():
-            inputs = images[:, 0] if name == "recurrent" else images
+                              "dictionary-features": lambda y: y["features"], "named-aux": lambda y: y.aux, "partly": lambda y: y, "recurrent": lambda y: y,
+                              "colours": lambda y: y, "views": lambda y: y}.items():
+            inputs = images[:, 0] if name == "recurrent" else colours if name in ("colours", "views") else images
             for parameter, value in omega(modules[name.split("-")[0]], outputs, inputs).items():
                 f[f"{name}/{parameter}"] = value
     with h5py.File(f"{folder}/data.h5", "w") as f:
         f["images"], f["labels"] = images + labels[:, None, None, None] / 4, labels
     with h5py.File(f"{folder}/unlabelled.h5", "w") as f:
         f["images"] = images
+    with h5py.File(f"{folder}/colours.h5", "w") as f:
+        f["images"], f["labels"] = colours, labels[:40]
     with h5py.File(f"{folder}/ids.h5", "w") as f:
         f["images"] = rng.integers(0, 9, (40, 5))
 

@@ -66,6 +66,12 @@ bool likes_channels_last(const Shape& input, const NamedTensors& parameters) {
          std::any_of(parameters.begin(), parameters.end(), [](const auto& p) { return p.second.dim() == 4; });
 }
 
+at::Tensor made_up_samples(const Shape& input, int64_t count) {
+  Shape shape = input;
+  shape.insert(shape.begin(), count);
+  return at::linspace(0, 0.99, c10::multiply_integers(shape)).reshape(shape);
+}
+
 Network::Network(const nlohmann::json& arch, const std::string& name) : name_(name) {
   if (!arch.is_object()) throw Error(name, "no architecture");
   input_ = read_input(arch, name);

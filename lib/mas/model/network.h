@@ -54,6 +54,9 @@ class Network {
 /// convolutions.
 bool likes_channels_last(const Shape& input, const NamedTensors& parameters);
 
+/// Samples to try a network on where there are no data: floats in [0, 1), no two alike.
+at::Tensor made_up_samples(const Shape& input, int64_t count);
+
 /// A network built from layers (model/architecture.h), float32.
 class LayeredNetwork : public Network {
  public:

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include <functional>
 #include <new>
 #include <tuple>
 
@@ -64,6 +65,34 @@ std::string full_name(const std::string& module, const std::string& local) {
   return module.empty() ? local : module + "." + local;
 }
 
+void set_mode(const torch::jit::Module& module, bool training) {
+  for (auto m : module.modules()) {
+    if (m.hasattr("training")) m.setattr("training", training);
+  }
+}
+
+// Puts the random numbers back to where they were: dropout draws the same, whatever was tried in between.
+class SameRandomNumbers {
+ public:
+  SameRandomNumbers() : generator_(at::detail::getDefaultCPUGenerator()), state_(generator_.get_state()) {}
+  ~SameRandomNumbers() { generator_.set_state(state_); }
+  SameRandomNumbers(const SameRandomNumbers&) = delete;
+  SameRandomNumbers& operator=(const SameRandomNumbers&) = delete;
+
+ private:
+  at::Generator generator_;
+  at::Tensor state_;
+};
+
+// Runs forward and backward.
+at::Tensor pass(const std::function<at::Tensor(const at::Tensor&)>& run, const at::Tensor& x) {
+  const at::AutoGradMode on(true);
+  const at::Tensor leaf = x.detach().set_requires_grad(true);
+  const at::Tensor y = run(leaf);
+  if (y.requires_grad()) torch::autograd::grad({y.sum()}, {leaf}, {}, {}, false, /*allow_unused=*/true);
+  return y.detach();
+}
+
 }  // namespace
 
 ScriptNetwork::ScriptNetwork(const json& arch, const std::string& script, const std::string& name)
@@ -100,7 +129,7 @@ at::Tensor ScriptNetwork::probe(const at::Tensor& x, const std::string& data) {
   const at::AutoGradMode on(true);
   const auto attempt = [&](const at::Tensor& samples, std::string& fault) -> at::Tensor {
     try {
-      return run(samples);
+      return run(*module_, samples);
     } catch (const ChoiceError&) {
       throw;  // the samples did go through
     } catch (const Error& error) {
@@ -232,19 +261,20 @@ void ScriptNetwork::load(const NamedTensors& weights, const NamedTensors& buffer
   assign(buffers, buffers_);
 }
 
-c10::IValue ScriptNetwork::call(const at::Tensor& x) const {
+Choice ScriptNetwork::call(const torch::jit::Module& module, const at::Tensor& x) const {
   // Optimised, layers hide in fused graphs that autograd, and so the importance's rules, can't look into.
   const torch::jit::GraphOptimizerEnabledGuard plain(false);
   // Its own copy, as forward may change what it is given.
   const at::Tensor samples =
       x.to(x.is_floating_point() ? type_ : x.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
-  return told(name_, [&] {
-    return to_layer_ ? (*to_layer_)({module_->_ivalue(), samples}) : module_->get_method("forward")({samples});
+  const c10::IValue returned = told(name_, [&] {
+    return to_layer_ ? (*to_layer_)({module._ivalue(), samples}) : module.get_method("forward")({samples});
   });
+  return choose(returned, output_, name_);
 }
 
-at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
-  const at::Tensor y = choice(x).tensor;
+at::Tensor ScriptNetwork::run(const torch::jit::Module& module, const at::Tensor& x) const {
+  const at::Tensor y = call(module, x).tensor;
   if (y.dim() == 0 || y.size(0) != x.size(0)) {
     throw Error(name_, fmt::format("its output is {} for {} sample{}, which have to be its first dimension; was it "
                                    "traced with a batch of another size?",
@@ -260,21 +290,47 @@ at::Tensor ScriptNetwork::run(const at::Tensor& x) const {
   return y.dim() == 1 ? y.unsqueeze(1) : y.flatten(1);
 }
 
-Choice ScriptNetwork::choice(const at::Tensor& x) const { return choose(call(x), output_, name_); }
+Choice ScriptNetwork::choice(const at::Tensor& x) const { return call(*module_, x); }
 
-at::Tensor ScriptNetwork::features(const at::Tensor& x) const {
+// A module may view tensors as only contiguous ones can be, look at strides, or do either when it trains. It is tried
+// on a copy, whose batch statistics are nobody's.
+bool ScriptNetwork::takes_channels_last() const {
+  constexpr double kRounding = 1e-4;  // of the largest output
+  if (type_ != at::kFloat || !likes_channels_last(input_, parameters())) return false;
+  const SameRandomNumbers same;
+  const at::Tensor x = made_up_samples(input_, 2), last = x.contiguous(at::MemoryFormat::ChannelsLast);
+  try {
+    const at::NoGradGuard no_grad;
+    const torch::jit::Module copy = module_->deepcopy();
+    const auto run_copy = [&](const at::Tensor& samples) { return run(copy, samples); };
+    set_mode(copy, false);
+    const at::Tensor want = pass(run_copy, x), got = pass(run_copy, last);
+    set_mode(copy, true);
+    pass(run_copy, last);
+    return got.sizes() == want.sizes() &&
+           (got - want).abs().max().item<double>() <= kRounding * want.abs().max().item<double>();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+at::Tensor ScriptNetwork::laid_out(const at::Tensor& x) const {
   Shape shape = input_;
   shape.insert(shape.begin(), x.size(0));
-  const at::Tensor y = run(x.reshape(shape));
+  const at::Tensor samples = x.reshape(shape);
+  if (!channels_last_) channels_last_ = takes_channels_last();
+  return *channels_last_ ? samples.contiguous(at::MemoryFormat::ChannelsLast) : samples;
+}
+
+at::Tensor ScriptNetwork::features(const at::Tensor& x) const {
+  const at::Tensor y = run(*module_, laid_out(x));
   if (y.size(1) == feature_size_) return y;
   throw Error(name_, fmt::format("the module gives {} values a sample, expected {}", y.size(1), feature_size_));
 }
 
-void ScriptNetwork::train(bool on) {
-  for (auto m : module_->modules()) {
-    if (m.hasattr("training")) m.setattr("training", on);
-  }
-}
+void ScriptNetwork::train(bool on) { set_mode(*module_, on); }
 
 NamedTensors ScriptNetwork::parameters() const {
   NamedTensors all;

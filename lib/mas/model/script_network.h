@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mas/model/network.h"
@@ -47,6 +48,9 @@ class ScriptNetwork : public Network {
   const ScriptOutput& output() const { return output_; }
   /// What leads from the module's output, or the layer's, to the tensor that is the features, for samples x.
   Choice choice(const at::Tensor& x) const;
+  /// The samples as the module gets them: [n, *input()], images with the channels innermost in memory where that is
+  /// faster and makes no difference to the module.
+  at::Tensor laid_out(const at::Tensor& x) const;
 
  private:
   struct Place;
@@ -58,19 +62,21 @@ class ScriptNetwork : public Network {
   };
   void open(const std::string& script);
   void assign(const NamedTensors& values, const std::map<std::string, Place>& places);
-  c10::IValue call(const at::Tensor& x) const;
-  at::Tensor run(const at::Tensor& x) const;
+  Choice call(const torch::jit::Module& module, const at::Tensor& x) const;
+  at::Tensor run(const torch::jit::Module& module, const at::Tensor& x) const;
   at::Tensor probe(const at::Tensor& x, const std::string& data);
   State state() const;
   void check_unchanged(const State& before) const;
   void check_gradient(const at::Tensor& y) const;
   void check_repeated(const at::Tensor& one, const std::string& data) const;
+  bool takes_channels_last() const;
 
   ScriptOutput output_;
   std::unique_ptr<torch::jit::Module> module_;
   std::unique_ptr<torch::jit::GraphFunction> to_layer_;  // null: the whole of forward
   std::map<std::string, Place> parameters_, buffers_;
-  at::ScalarType type_ = at::kFloat;  // of the parameters
+  at::ScalarType type_ = at::kFloat;           // of the parameters
+  mutable std::optional<bool> channels_last_;  // how images are laid out; unknown before the first come
 };
 
 }  // namespace mas

@@ -26,6 +26,19 @@ std::string fault(const std::string& code) {
   return error_of([&] { open(net, at::randn({2, 3})); });
 }
 
+// A convolution of three channels, and `code` that goes on with y. It notes how the last samples lay in memory.
+torch::jit::Module convolution(const std::string& code) {
+  torch::jit::Module net("Net");
+  net.register_attribute("training", c10::BoolType::get(), false);
+  net.register_attribute("innermost", c10::BoolType::get(), false);
+  net.register_parameter("w", at::randn({5, 3, 3, 3}).requires_grad_(), false);
+  net.register_buffer("mean", at::zeros({5}));
+  net.register_buffer("var", at::ones({5}));
+  net.define("def forward(self, x):\n  self.innermost = x.stride(1) == 1\n  y = torch.conv2d(x, self.w)\n" + code +
+             "  return y\n");
+  return net;
+}
+
 }  // namespace
 
 TEST_CASE("a module computes what it computed, and its tensors can be replaced") {
@@ -168,6 +181,43 @@ def forward(self, x):
   network->train(false);
   CHECK(network->buffers().at("norm.seen").item<int64_t>() == 1);
   CHECK(network->buffers().at("norm.mean").abs().sum().item<float>() > 0);
+}
+
+TEST_CASE("images have their channels innermost where that makes no difference to the module") {
+  const auto x = at::randn({4, 3, 6, 5});
+  const auto innermost = [&](const std::string& code) {
+    CAPTURE(code);
+    auto net = convolution(code);
+    const auto network = open(net, x);
+    CHECK(network->features(x).allclose(net.forward({x}).toTensor().flatten(1), 1e-5, 1e-5));
+    CHECK(network->parameters().at("w").is_contiguous());
+    CHECK(network->parameters().at("w").equal(net.attr("w").toTensor()));
+    return network->module().attr("innermost").toBool();
+  };
+  CHECK(innermost("  y = torch.relu(y)\n"));
+  CHECK(!innermost("  y = y.view(x.size(0), -1)\n"));
+  CHECK(!innermost("  if x.stride(1) == 1:\n    y = 2 * y\n"));
+  CHECK(!innermost("  if self.training:\n    y = y.view(x.size(0), -1)\n"));
+  CHECK(!innermost("  if x.size(0) == 2:\n    assert False, 'four, please'\n"));
+  auto wide = convolution("");
+  wide.to(at::kDouble);
+  CHECK(!open(wide, x)->module().attr("innermost").toBool());
+}
+
+TEST_CASE("trying how images may lie changes neither statistics nor random numbers") {
+  const auto x = at::randn({4, 3, 6, 5});
+  auto net = convolution(
+      "  y = torch.batch_norm(y, None, None, self.mean, self.var, self.training, 0.1, 1e-5, False)\n"
+      "  y = torch.dropout(torch.flatten(y, 1), 0.5, self.training)\n");
+  const auto network = open(net, x);
+  net.train();
+  network->train(true);
+  at::manual_seed(3);
+  const auto want = net.forward({x}).toTensor();
+  at::manual_seed(3);
+  CHECK(network->features(x).allclose(want, 1e-4, 1e-5));
+  CHECK(network->module().attr("innermost").toBool());
+  CHECK(network->buffers().at("mean").allclose(net.attr("mean").toTensor(), 1e-5, 1e-6));
 }
 
 TEST_CASE("token ids stay integers, and floats become the module's") {
