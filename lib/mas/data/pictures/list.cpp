@@ -58,11 +58,11 @@ class Labels {
       int32_t& label = label_of[entry.second];
       return mas::parse_number(entry.first, label) && label >= 0;
     });
-    for (const auto& [name, id] : known_) {
-      if (numbers) break;
-      label_of[id] = place++;
-      list.class_names.push_back(name);
-    }
+    if (!numbers)
+      for (const auto& [name, id] : known_) {
+        label_of[id] = place++;
+        list.class_names.push_back(name);
+      }
     list.labels.reserve(ids_.size());
     for (size_t id : ids_) list.labels.push_back(label_of[id]);
   }
@@ -86,8 +86,8 @@ class Parser {
     const auto entry = entry_of(text, *separator_);
     const bool labelled = entry && !entry->label.empty();
     if (!entry || (list_.names.size() > 0 && labelled != labelled_))
-      throw Error(file_.name(), fmt::format("line {} is no {} ({}) as the lines before it", number,
-                                            labelled_ ? "picture and label" : "picture", kPictureEndings));
+      throw Error(file_.name(), fmt::format("line {}: expected a picture ({}) {} a label, as in the lines before",
+                                            number, kPictureEndings, labelled_ ? "and" : "without"));
     labelled_ = labelled;
     const std::string path = (std::filesystem::path(list_.folder) / entry->path).string();
     if (access(path.c_str(), R_OK) != 0)

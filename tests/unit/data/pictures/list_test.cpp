@@ -62,10 +62,11 @@ TEST_CASE("a line that names no picture, or none that is there, is an error that
   const auto cause = [&](const std::string& text) { return failure(folder.write("list.csv", text)); };
   CHECK(cause("a.bmp,1\nsub/x.bmp,2\n") ==
         folder / "list.csv" + ": line 2: " + folder.path() + "/sub/x.bmp: no such file or directory");
-  CHECK(contains(cause("a.bmp,1\nb, c.bmp\n"), "line 2 is no picture and label (.png, "));
-  CHECK(contains(cause("a.bmp,1\na.bmp,\n"), "line 2 is no picture and label"));
-  CHECK(contains(cause("a.bmp\na.bmp,1\n"), "line 2 is no picture ("));
-  CHECK(contains(cause("a.bmp,1\nnotes.txt,1\n"), "line 2 is no picture and label"));
+  CHECK(contains(cause("a.bmp,1\nb, c.bmp\n"),
+                 "line 2: expected a picture (.png, .jpg, .jpeg, .bmp, .webp) and a label"));
+  CHECK(contains(cause("a.bmp,1\na.bmp,\n"), " and a label, as in the lines before"));
+  CHECK(contains(cause("a.bmp\na.bmp,1\n"), " without a label, as"));
+  CHECK(contains(cause("a.bmp,1\nnotes.txt,1\n"), " and a label, as in the lines before"));
   CHECK(contains(cause("a.bmp,1,2\n"), "is no number"));  // CSV then
   CHECK(contains(failure(folder.write("list.csv", "a.bmp,1\n") + ",labels=last"),
                  "labels=last is for CSV, and this is a list of pictures"));
