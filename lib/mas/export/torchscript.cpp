@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <cctype>
@@ -64,6 +65,22 @@ void own_parameters(const Module& net) {
   }
 }
 
+// A file of TorchScript's spells names as Python does, and a module has one thing of a name.
+void check_names(const NamedTensors& tensors, const std::string& model) {
+  const auto can_name = [](const std::string& part) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  };
+  for (const auto& entry : tensors) {
+    const std::string& full = entry.first;
+    const auto parts = cut(full, '.');
+    const auto inside = tensors.lower_bound(full + ".");
+    const bool clash = inside != tensors.end() && inside->first.rfind(full + ".", 0) == 0;
+    if (!clash && std::all_of(parts.begin(), parts.end(), can_name)) continue;
+    throw Error(model, fmt::format("{}: TorchScript can't have a tensor of this name{}; give the layer another name",
+                                   printable(full), clash ? " beside " + printable(inside->first) : ""));
+  }
+}
+
 void add_tensor(const Module& module, const std::string& full, const at::Tensor& value, bool is_buffer) {
   const size_t dot = full.rfind('.');
   const std::string local = full.substr(dot + 1);
@@ -109,6 +126,9 @@ at::Tensor outputs(const Model& model, const TaskRecord* task, const at::Tensor&
 // A network of layers, by the operations that it runs: layers need to know nothing of TorchScript.
 Module trace(const Model& model, const TaskRecord* task) {
   const Module net = new_module("Net");
+  NamedTensors all = model.shared_parameters();
+  all.insert(model.file.buffers.begin(), model.file.buffers.end());
+  check_names(all, model.name());
   for (const auto& [name, value] : model.shared_parameters()) add_tensor(net, name, value, false);
   for (const auto& [name, value] : model.file.buffers) add_tensor(net, name, value, true);
   if (task && task->scenario == Scenario::kTask) {
@@ -195,12 +215,15 @@ std::string export_torchscript(const ExportContent& content) {
   const TaskRecord* task = nullptr;
   if (!content.task.empty()) task = &model.task(content.task);
   if (!task && !model.tasks().empty()) task = &model.tasks().back();
-  ScriptOutput output;
-  Module net = build(model, task, output);
-  check_same(net, output, model, task);
-  std::ostringstream out;
-  net.save(out);
-  return out.str();
+  return in_one_line(model.name() + ": can't be written as TorchScript", [&] {
+    ScriptOutput output;
+    std::ostringstream out;
+    build(model, task, output).save(out);
+    std::istringstream written(out.str());
+    Module net = torch::jit::load(written, c10::kCPU);
+    check_same(net, output, model, task);
+    return out.str();
+  });
 }
 
 }  // namespace mas

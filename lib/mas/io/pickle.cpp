@@ -360,11 +360,18 @@ void PickleReader::push_dict(const Value& arguments) {
   }
 }
 
-// (storage, offset, sizes, strides, requires_grad, hooks, and perhaps metadata)
+// (storage, offset, sizes, strides, requires_grad, hooks, and perhaps metadata: whether the values are meant negated)
 void PickleReader::push_tensor(const Value& arguments) {
   const auto& items = arguments.items;
   if (items.size() < 4 || !items[0]->is(Kind::kStorage) || !items[1]->is(Kind::kInteger)) {
     damaged("a tensor without its storage");
+  }
+  if (items.size() > 6) {
+    for (const Value* flag : items[6]->items) {
+      if (flag->is(Kind::kBool) && flag->integer) {
+        throw Error(name_, "has a tensor that is another's negative or conjugate; save its copy, tensor.resolve_neg()");
+      }
+    }
   }
   const auto numbers = [&](const Value& list) {
     std::vector<int64_t> all;

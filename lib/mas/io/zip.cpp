@@ -86,7 +86,8 @@ void ZipArchive::read_directory(uint64_t at, uint64_t size, uint64_t count) {
     // What overlaps could claim the same bytes over and over.
     contents += member.content.size();
     if (contents > bytes_.size()) throw Error(name_, "damaged zip archive: its members overlap");
-    members_[std::string(directory.substr(kEntry, name))] = member;
+    const auto [entry, fresh] = members_.emplace(directory.substr(kEntry, name), member);
+    if (!fresh) throw Error(name_, "damaged zip archive: two members are named " + printable(entry->first));
     directory.remove_prefix(whole);
   }
   if (!directory.empty() || entries != count) throw Error(name_, "damaged zip archive: its directory is broken");

@@ -7,10 +7,8 @@
 #include <algorithm>
 #include <cctype>
 #include <functional>
-#include <new>
 #include <sstream>
 
-#include "mas/error.h"
 #include "mas/io/pytorch_file.h"
 #include "mas/io/rehearsal.h"
 
@@ -67,18 +65,12 @@ void check_tensors(const Module& module, const std::string& name) {
 }
 
 Module load(const std::string& bytes, const std::string& name) {
-  std::istringstream in(bytes);
-  try {
+  return in_one_line(name + ": LibTorch can't load it", [&] {
+    std::istringstream in(bytes);
     Module module = torch::jit::load(in, c10::kCPU);
     check_tensors(module, name);
     return module;
-  } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Error(name, "LibTorch can't load it: " + one_line(error));
-  }
+  });
 }
 
 std::string kind_of(const c10::TypePtr& type) {

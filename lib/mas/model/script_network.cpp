@@ -47,20 +47,6 @@ std::string text_of(const json& arch, const char* key, const std::string& name) 
   return it->get<std::string>();
 }
 
-// What LibTorch throws, as an Error of one line.
-template <typename Work>
-auto told(const std::string& subject, const Work& work) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    const std::string cause = one_line(error);
-    if (cause.find("allocate memory") != std::string::npos) throw std::bad_alloc();
-    throw Error(subject, cause);
-  }
-}
-
 std::string full_name(const std::string& module, const std::string& local) {
   return module.empty() ? local : module + "." + local;
 }
@@ -176,7 +162,7 @@ void ScriptNetwork::check_gradient(const at::Tensor& y) const {
   std::vector<at::Tensor> all, gradients;
   for (const auto& [full, place] : parameters_) all.push_back(place.get());
   if (y.requires_grad()) {
-    gradients = told(name_ + ": its output has no gradient", [&] {
+    gradients = in_one_line(name_ + ": its output has no gradient", [&] {
       return torch::autograd::grad({y}, all, {at::ones_like(y)}, /*retain_graph=*/{}, /*create_graph=*/false,
                                    /*allow_unused=*/true);
     });
@@ -267,7 +253,7 @@ Choice ScriptNetwork::call(const torch::jit::Module& module, const at::Tensor& x
   // Its own copy, as forward may change what it is given.
   const at::Tensor samples =
       x.to(x.is_floating_point() ? type_ : x.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
-  const c10::IValue returned = told(name_, [&] {
+  const c10::IValue returned = in_one_line(name_, [&] {
     return to_layer_ ? (*to_layer_)({module._ivalue(), samples}) : module.get_method("forward")({samples});
   });
   return choose(returned, output_, name_);
@@ -287,7 +273,8 @@ at::Tensor ScriptNetwork::run(const torch::jit::Module& module, const at::Tensor
   if (y.layout() != at::kStrided || y.numel() == 0) {
     throw Error(name_, fmt::format("its output is {}, expected values", y.numel() == 0 ? "empty" : "a sparse tensor"));
   }
-  return y.dim() == 1 ? y.unsqueeze(1) : y.flatten(1);
+  const at::Tensor wide = y.element_size() < 4 ? y.to(type_) : y;  // half precision is too little for a sum of squares
+  return y.dim() == 1 ? wide.unsqueeze(1) : wide.flatten(1);
 }
 
 Choice ScriptNetwork::choice(const at::Tensor& x) const { return call(*module_, x); }

@@ -1,6 +1,7 @@
 #include "mas/error.h"
 #include "mas/export/formats.h"
 #include "mas/model/script_network.h"
+#include "unit/io/scratch.h"
 #include "unit/model/script.h"
 
 using namespace mas;
@@ -95,4 +96,21 @@ TEST_CASE("a module of token ids comes back, and tied weights are one in it") {
     CHECK(inner.attr("table").toTensor().is_alias_of(inner.attr("out").toTensor()));
     CHECK(!inner.attr("table").toTensor().is_alias_of(w));
   }
+}
+
+TEST_CASE("what TorchScript can't spell is refused, not written") {
+  const auto refusal = [](const char* first, const char* second) {
+    const json arch{
+        {"input", {3}},
+        {"layers",
+         {{{"type", "linear"}, {"name", first}, {"out", 3}}, {{"type", "linear"}, {"name", second}, {"out", 3}}}}};
+    const auto model = with_task(Model(arch, 3), Scenario::kTask);
+    return test::error_of([&] { exported(model); });
+  };
+  CHECK(refusal("a", "a b").empty());
+  const std::string cause = ": TorchScript can't have a tensor of this name";
+  CHECK(test::contains(refusal("a", "b..c"), "b..c.bias" + cause + "; give the layer another name"));
+  CHECK(test::contains(refusal("a", "\u00e9"), cause));
+  CHECK(test::contains(refusal("a", "a.bias"), "a.bias" + cause + " beside a.bias.bias"));
+  CHECK(test::contains(refusal("a", "training"), ": can't be written as TorchScript: "));
 }

@@ -14,10 +14,11 @@ std::string fault(const std::string& pickle) {
 
 std::string text(const std::string& value) { return "\x8c" + std::string(1, static_cast<char>(value.size())) + value; }
 
-// torch._utils._rebuild_tensor_v2 of a storage with 6 floats; `view`: offset, sizes and strides.
-std::string tensor(const std::string& view) {
+// torch._utils._rebuild_tensor_v2 of a storage with 6 floats; `view`: offset, sizes and strides; `metadata`: what newer
+// versions add.
+std::string tensor(const std::string& view, const std::string& metadata = "") {
   return "\x80\x02" + std::string("ctorch._utils\n_rebuild_tensor_v2\n((") + text("storage") +
-         "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x06tQ" + view + "\x89NtR.";
+         "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x06tQ" + view + "\x89N" + metadata + "tR.";
 }
 
 }  // namespace
@@ -62,6 +63,13 @@ TEST_CASE("a tensor that reaches beyond its storage is refused") {
   // 2^62 x 2^62 values, all of them the first
   const std::string huge = std::string("\x8a\x08\0\0\0\0\0\0\0\x40", 10);
   CHECK(fault(tensor("K\x01" + huge + huge + "\x86" + std::string("K\0K\0\x86", 5))) == beyond);
+}
+
+TEST_CASE("a tensor that stands for the negative of its storage is refused") {
+  const std::string view = "K\x01K\x02K\x02\x86K\x03K\x01\x86";
+  CHECK(fault(tensor(view, "}(" + text("conj") + "\x89" + text("neg") + "\x89u")) == "");
+  CHECK(contains(fault(tensor(view, "}(" + text("conj") + "\x89" + text("neg") + "\x88u")),
+                 "x: has a tensor that is another's negative"));
 }
 
 TEST_CASE("every class and function but PyTorch's for tensors is refused by name, before anything is called") {

@@ -139,6 +139,9 @@ TEST_CASE("a zip archive has to be sound, and one of torch.save's") {
   std::string overlapping = whole;
   for (size_t field : {16, 20, 24, 42}) overlapping.replace(second + field, 4, whole, directory + field, 4);
   CHECK(fault(overlapping) != "");
+  std::string twice = whole;
+  for (size_t at = 0; (at = twice.find("tiny-zip/data/0", at)) != std::string::npos; at++) twice[at + 14] = '1';
+  CHECK(fault(twice) == "x: damaged zip archive: two members are named tiny-zip/data/1");
 }
 
 TEST_CASE("a legacy file is cut or changed") {
