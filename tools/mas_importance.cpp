@@ -59,16 +59,18 @@ void add_options(CLI::App& app, Options& o) {
   auto* limit = app.add_option("--limit", i.limit, "feed at most N samples")->check(count)->type_name("N");
   auto* shard = app.add_option("--shard", i.shard, "feed only part I of N, e.g. 1/4; --merge adds the parts up")
                     ->type_name("I/N");
-  app.add_option("--batch", o.batch, "samples a pass, or auto: what the memory holds; no matter to the result")
-      ->capture_default_str()
-      ->type_name("N");
-  app.add_option("--memory", o.memory, "what may be used, e.g. 4G [no bound; a quarter of what is free for auto]")
-      ->type_name("SIZE");
+  auto* batch =
+      app.add_option("--batch", o.batch, "samples a pass, or auto: what the memory holds; no matter to the result")
+          ->capture_default_str()
+          ->type_name("N");
+  auto* memory =
+      app.add_option("--memory", o.memory, "what may be used, e.g. 4G [no bound; a quarter of what is free for auto]")
+          ->type_name("SIZE");
   app.add_option("--merge", o.merge, "add the importance of these files; no data are fed unless given")
       ->type_name("FILE...");
   app.add_flag("--reset", o.reset, "forget what was fed for the running task");
   app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
-  o.of_feeding = {method, estimator, fisher, seed, outputs, limit, shard};
+  o.of_feeding = {method, estimator, fisher, seed, outputs, limit, shard, batch, memory};
   o.of_fisher = {fisher, seed};
   mas::tool::add_common_options(app, o.common);
   app.footer(
@@ -106,7 +108,8 @@ int importance(Options& o) {
       throw mas::UsageError(option->get_name(), "is for --method ewc");
   if (o.batch == "auto")
     o.importance.batch_size = 0;
-  else if (!mas::parse_number(o.batch, o.importance.batch_size) || o.importance.batch_size < 1)
+  else if (!mas::parse_number(o.batch, o.importance.batch_size) || o.importance.batch_size < 1 ||
+           std::to_string(o.importance.batch_size) != o.batch)
     throw mas::UsageError("--batch", "must be a whole number from 1, or auto, got " + o.batch);
   if (!o.memory.empty()) o.importance.memory = mas::parse_bytes(o.memory, "--memory");
   std::set<std::string> named{o.model};

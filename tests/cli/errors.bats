@@ -85,6 +85,7 @@ P
   fails 2 "mas-train: --epochs: must be a whole number *, got 99999999999999999999 *" mas-train --arch mlp:8 --data glyphs --epochs 99999999999999999999
   fails 2 "mas-importance: --limit: must be a whole number *, got 050 *" mas-importance x.h5 --limit 050
   fails 2 "mas-importance: --limit: must be a whole number *, got 0x10 *" mas-importance x.h5 --limit 0x10
+  fails 2 "mas-importance: --batch: must be a whole number from 1, or auto, got 010" mas-importance x.h5 --batch 010
   fails 2 "mas-train: --threads: must be a whole number from 1 to 1024, got 0 *" mas-train --arch mlp:8 --data glyphs --threads 0
   fails 2 "mas-data: --columns: must be a whole number from 1 to 1000, got 1001 *" mas-data glyphs --columns 1001
   fails 2 "mas-train: *--lambda*" mas-train --arch mlp:8 --data glyphs --lambda nan
@@ -92,6 +93,12 @@ P
   fails 2 "mas-train: *--batch*" mas-train --arch mlp:8 --data glyphs --batch 2 --batch 3
   fails 2 "mas-train: more: unexpected argument; see mas-train --help" mas-train a.h5 more --data glyphs
   fails 2 "mas-export: --what: must be weights, importance or both, got omega *" mas-export a.h5 --what omega
+}
+
+@test "networks without weights" {
+  echo '{"layers": [{"type": "relu"}, {"type": "flatten"}]}' >none.json
+  fails 1 "mas-train: none.json: has no layer with weights that tasks could share" mas-train --arch none.json --data "$small" -o m.h5
+  silent mas-train -q --arch none.json --scenario class --data "$small" --epochs 1 -o m.h5 # its head is shared
 }
 
 @test "data that can't be used" {

@@ -178,6 +178,7 @@ Training prepare_training(const TaskOptions& o) {
   const auto train = train_options(o, model);
   task.options = to_json(train);
   model.add_task(task);
+  if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
   return {std::move(model), std::move(data), train, std::move(remarks)};
 }
