@@ -105,8 +105,9 @@ std::map<std::string, std::string_view> split_storages(std::string_view bytes, c
     const auto size = element_sizes.find(key->text);
     if (size == element_sizes.end()) throw Error(name, "damaged: a storage that no tensor uses");
     constexpr size_t kCount = 8;
+    const size_t room = bytes.size() < kCount ? 0 : (bytes.size() - kCount) / size->second;
     const uint64_t elements = bytes.size() < kCount ? UINT64_MAX : little_endian(bytes, 0, kCount);
-    if (elements > (bytes.size() - kCount) / size->second) throw Error(name, "cut short: its storages end early");
+    if (elements > room) throw Error(name, "cut short: its storages end early");
     storages[key->text] = bytes.substr(kCount, elements * size->second);
     bytes.remove_prefix(kCount + elements * size->second);
   }

@@ -147,6 +147,8 @@ TEST_CASE("a zip archive has to be sound, and one of torch.save's") {
 TEST_CASE("a legacy file is cut or changed") {
   const std::string whole = get(kFolder + "tiny-legacy.pt");
   for (size_t size = 0; size < whole.size(); size++) CHECK(fault(whole.substr(0, size)) != "");
+  const std::string bytes = replaced(whole, "torch\nHalfStorage", "torch\nByteStorage");
+  for (size_t size = 0; size < bytes.size(); size++) CHECK_NOTHROW(fault(bytes.substr(0, size)));
   CHECK(
       contains(fault(replaced(whole, "torch\nHalfStorage", "torch\nHalfStoragf")), "Python object torch.HalfStoragf"));
   CHECK(contains(fault(replaced(whole, "torch\nFloatStorage", "torch\nShortStorage")), "x: "));
