@@ -169,11 +169,12 @@ Module with_head(const ScriptNetwork& network, const Module& inner, const std::s
     add_method(net, "features", graph);
     features = "self.features(x)";
   }
-  // Also for what may be a tensor or none, and for features that are one value a sample, without a dimension of their
-  // own.
+  // Also for what may be a tensor or none, for features that are one value a sample, without a dimension of their own,
+  // and for those of another precision.
   try {
     net.define("def forward(self, x):\n  y = " + features + subscript +
-               "\n  assert isinstance(y, torch.Tensor)\n  y = torch.flatten(torch.unsqueeze(y, -1), 1)\n" +
+               "\n  assert isinstance(y, torch.Tensor)\n  y = torch.flatten(torch.unsqueeze(y, -1), "
+               "1).to(self.head.weight.dtype)\n" +
                "  return torch.linear(y, self.head.weight, self.head.bias)\n");
   } catch (const torch::jit::ErrorReport&) {
     throw Error(network.name(),

@@ -273,8 +273,8 @@ at::Tensor ScriptNetwork::run(const torch::jit::Module& module, const at::Tensor
   if (y.layout() != at::kStrided || y.numel() == 0) {
     throw Error(name_, fmt::format("its output is {}, expected values", y.numel() == 0 ? "empty" : "a sparse tensor"));
   }
-  const at::Tensor wide = y.element_size() < 4 ? y.to(type_) : y;  // half precision is too little for a sum of squares
-  return y.dim() == 1 ? wide.unsqueeze(1) : wide.flatten(1);
+  const at::Tensor values = y.to(type_);  // outputs may be of another precision than the parameters, and a head on them
+  return values.dim() == 1 ? values.unsqueeze(1) : values.flatten(1);
 }
 
 Choice ScriptNetwork::choice(const at::Tensor& x) const { return call(*module_, x); }

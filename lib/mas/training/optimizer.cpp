@@ -66,7 +66,7 @@ void Optimizer::step() {
   for (auto& [name, slot] : slots_) {
     at::Tensor& grad = slot.parameter.mutable_grad();
     if (!grad.defined()) continue;
-    const at::Tensor gradient = grad.contiguous();
+    const at::Tensor gradient = (grad.is_sparse() ? grad.to_dense() : grad).contiguous();
     const StepSlices all{data(slot.parameter),
                          data(gradient),
                          data(slot.first),

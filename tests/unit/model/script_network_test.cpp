@@ -227,6 +227,11 @@ TEST_CASE("token ids stay integers, and floats become the module's") {
   CHECK(open(net, at::ones({2, 5}, at::kLong))->feature_size() == 20);
   const auto doubles = open(two_layers(at::kDouble), at::randn({2, 3}));
   CHECK((doubles->features(at::randn({2, 3})).scalar_type() == at::kDouble));
+  net.define("def other(self, x):\n  return torch.mean(torch.embedding(self.w, x), [1]).half()\n");
+  torch::jit::Module outer("Outer");
+  outer.register_module("net", net);
+  outer.define("def forward(self, x):\n  return self.net.other(x)\n");
+  CHECK((open(outer, at::ones({2, 5}, at::kLong))->features(at::ones({2, 5}, at::kLong)).scalar_type() == at::kDouble));
 }
 
 TEST_CASE("sequences that were read as images of one channel lose it") {

@@ -104,3 +104,14 @@ TEST_CASE("a restored state goes on exactly, and one that doesn't fit is refused
   CHECK_THROWS_WITH_AS(d.restore(b.state(), 3, "checkpoint.h5"),
                        "checkpoint.h5: optimizer/mean/w is missing or doesn't fit", Error);
 }
+
+TEST_CASE("a sparse gradient, as some embeddings have, moves the rows that it has") {
+  OptimizerOptions options;
+  options.kind = OptimizerOptions::Kind::kSgd;
+  options.lr = 0.5;
+  const at::Tensor w = torch::ones({3, 2}), gradient = torch::tensor({{0.f, 0.f}, {1.f, 4.f}, {0.f, 0.f}});
+  Optimizer optimizer({{"w", w}}, options, {});
+  w.mutable_grad() = gradient.to_sparse();
+  optimizer.step();
+  CHECK(w.equal(1 - 0.5 * gradient));
+}
