@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "mas/error.h"
+#include "mas/io/model_check.h"
 #include "mas/model/script_module.h"
 #include "mas/text.h"
 
@@ -97,6 +98,12 @@ ScriptNetwork::ScriptNetwork(const std::string& script, const std::string& name,
                              const at::Tensor& x, const std::string& data)
     : Network(x.sizes().slice(1).vec(), name), output_(output) {
   open(script);
+  for (const auto* places : {&parameters_, &buffers_}) {
+    for (const auto& [full, place] : *places) {
+      if (!may_be_name(full))
+        throw Error(name, printable(full) + ": no model file has such names; rename it in Python");
+    }
+  }
   for (const auto& [full, place] : parameters_) {
     if (!at::isfinite(place.get()).all().item<bool>()) throw Error(name, full + ": holds NaN or infinity");
     place.get().set_requires_grad(true);

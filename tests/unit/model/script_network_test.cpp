@@ -270,6 +270,9 @@ TEST_CASE("modules that can't be networks are refused with their cause") {
   CHECK(fault("def forward(self, x):\n  assert x.size(0) > 1, 'pairs'\n  return torch.linear(x, self.w)\n") ==
         "data: a single sample doesn't go through net.pt: pairs");
   CHECK(contains(fault("def other(self, x):\n  return x\n"), "net.pt: has no forward method"));
+  auto slashed = two_layers();
+  slashed.register_buffer("a/b", at::ones({2}));
+  CHECK(contains(error_of([&] { open(slashed, at::randn({2, 3})); }), "net.pt: a/b: no model file has such names"));
   auto holed = two_layers();
   holed.attr("fc2").toModule().attr("bias").toTensor().detach()[1] = NAN;
   CHECK(error_of([&] { open(holed, at::randn({2, 3})); }) == "net.pt: fc2.bias: holds NaN or infinity");
