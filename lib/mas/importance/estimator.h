@@ -40,10 +40,10 @@ struct Path {
 /// Sums importance over samples: exact, one |gradient| a sample, at about the price of one batched pass.
 /// The result doesn't depend on the batches in which samples arrive (up to rounding, 1e-5), nor on threads.
 ///
-/// What the fast path gives is compared with one-sample backward passes. In a batch of up to 16 samples spread over the
-/// first one, whose outputs have to be those of the whole, some are seeded alone, one after the other, so that couplings
-/// between samples show, and where each sample lies. A parameter that disagrees takes the loop, and paths() says so.
-/// The comparison is made again
+/// What the fast path gives is compared with one-sample backward passes. The first batch has to give the same outputs
+/// in another order, and 16 samples spread over it the same as in the whole. Of these, some are seeded alone, one after
+/// the other, so that couplings between samples show, and where each sample lies. A parameter that disagrees takes the
+/// loop, and paths() says so. The comparison is made again
 /// - when the network's graph or a sample's shape has changed;
 /// - where a parameter's importance was 0 in the samples compared: before any of it counts;
 /// - from time to time: one that disagrees then, after it was trusted, is an Error.

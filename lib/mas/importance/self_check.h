@@ -45,6 +45,7 @@ class SelfCheck {
   using Terms = std::map<int, double>;      // Σ|δ| of what may have cancelled, see Pass::arrived()
   using Distances = std::map<int, double>;  // relative to the maximum, of what differs
 
+  bool same_in_another_order(const Samples& part, const at::Tensor& y) const;
   Faults check_batch(const Samples& part, const at::Tensor& y, const Chosen& chosen, const Keys& keys);
   Faults check_group(const Samples& part, const at::Tensor& y, Chosen chosen, const Keys& keys);
   bool crowd(const Samples& part, const std::vector<int64_t>& rows, const Chosen& chosen,

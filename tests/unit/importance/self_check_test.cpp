@@ -44,6 +44,19 @@ TEST_CASE("what only large batches do is found, though few samples are compared"
   }
 }
 
+TEST_CASE("a single pair of samples that influence each other is found") {
+  torch::manual_seed(13);
+  Weights p;
+  const Forward f = [&](const at::Tensor& x) {
+    const auto h = torch::nn::functional::linear(x, p.w, p.b).tanh();
+    return x.size(0) < 20 ? h + 0 : h + h.narrow(0, 12, 1) * (at::arange(x.size(0)) == 11).unsqueeze(1);
+  };
+  const auto x = torch::randn({40, 6});
+  Estimator e(f, p.named());
+  CHECK(error(test::estimate(e, x, 40), one_by_one(f, p.named(), x)) < 1e-6);
+  CHECK(path(e, "w") == "loop");
+}
+
 TEST_CASE("samples along the second dimension of a layer don't pass for rows of the first") {
   torch::manual_seed(9);
   Weights p;
