@@ -1,13 +1,15 @@
 #include "mas/model/script_module.h"
 
+#include <c10/core/CPUAllocator.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <cctype>
 #include <functional>
+#include <mutex>
 #include <sstream>
+#include <unordered_map>
 
 #include "mas/io/pytorch_file.h"
 #include "mas/io/rehearsal.h"
@@ -20,12 +22,53 @@ using torch::jit::Module;
 
 constexpr const char* kWrap = "wrap it in a module whose forward takes the sample and returns the outputs";
 
-// LibTorch believes what a module says of its tensors: the bytes that were read may be fewer, or a view leave them. It
-// keeps each storage's in a block of malloc's.
+// Stands in front of LibTorch's allocator while a module is read, and remembers how large each block is.
+class Blocks : public at::Allocator {
+ public:
+  Blocks() : allocator_(c10::GetCPUAllocator()) {}
+  at::DataPtr allocate(size_t bytes) const override {
+    at::DataPtr block = allocator_->allocate(bytes);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (recording_) sizes_[block.get()] = bytes;
+    return block;
+  }
+  at::DeleterFnPtr raw_deleter() const override { return allocator_->raw_deleter(); }
+
+  void start() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    recording_ = true;
+    c10::SetCPUAllocator(this);
+  }
+  void stop() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    recording_ = false;
+    sizes_.clear();
+    c10::SetCPUAllocator(allocator_);
+  }
+  bool holds(const void* block, size_t bytes) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = sizes_.find(block);
+    return found != sizes_.end() && found->second >= bytes;
+  }
+
+  /// Never destroyed: a tensor may ask its allocator for more at any time.
+  static Blocks& instance() {
+    static auto* blocks = new Blocks;
+    return *blocks;
+  }
+
+ private:
+  at::Allocator* allocator_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<const void*, size_t> sizes_;
+  bool recording_ = false;
+};
+
+// LibTorch believes what a module says of its tensors: the bytes that were read may be fewer, or a view leave them.
 bool is_whole(const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.has_storage()) return true;
   const auto& storage = tensor.storage();
-  if (storage.nbytes() > 0 && (!storage.data() || storage.nbytes() > malloc_usable_size(storage.data()))) return false;
+  if (storage.nbytes() > 0 && !Blocks::instance().holds(storage.data(), storage.nbytes())) return false;
   // The end of the view; products of damaged sizes needn't fit into 64 bits.
   double end = static_cast<double>(tensor.storage_offset()) + 1;
   bool sound = tensor.storage_offset() >= 0, empty = false;
@@ -66,6 +109,10 @@ void check_tensors(const Module& module, const std::string& name) {
 
 Module load(const std::string& bytes, const std::string& name) {
   return in_one_line(name + ": LibTorch can't load it", [&] {
+    struct Recording {
+      Recording() { Blocks::instance().start(); }
+      ~Recording() { Blocks::instance().stop(); }
+    } recording;
     std::istringstream in(bytes);
     Module module = torch::jit::load(in, c10::kCPU);
     check_tensors(module, name);
