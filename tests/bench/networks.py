@@ -102,6 +102,7 @@ page.append("""## The columns
 
 - plain: forward, loss, backward of a batch in LibTorch, in the better memory format, with the allocator that the tools set.
 - exact ... loop: mas-importance's estimators over that, for the same batch; Fisher exact walks back once a class.
+- Of large networks few passes are measured; one of four multiplies what all have put off, and passes 1, 2, 5 and 17 compare.
 - python plain: the same pass in python3-torch as it comes; exact over it: ours over theirs.
 - its loop, vmap, ExpandedWeights: exact per-sample gradients in python3-torch, over its plain pass; empty: refuses the network.
 - training step: forward, loss, backward, Adam; gradient and proximal: with the penalty.
