@@ -10,6 +10,7 @@
 #include "mas/data/pictures/folder.h"
 #include "mas/data/pictures/kinds.h"
 #include "mas/error.h"
+#include "mas/io/bytes.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -51,9 +52,8 @@ bool names_column(const std::string& labels) { return labels == "first" || label
 bool matches(const std::string& name, const std::string& pattern) {
   const size_t star = pattern.find('*');
   if (star == std::string::npos) return name == pattern;
-  const std::string end = pattern.substr(star + 1);
-  return name.size() + 1 >= pattern.size() && name.compare(0, star, pattern, 0, star) == 0 &&
-         name.compare(name.size() - end.size(), end.size(), end) == 0;
+  return name.size() + 1 >= pattern.size() && starts_with(name, pattern.substr(0, star)) &&
+         ends_with(name, pattern.substr(star + 1));
 }
 
 std::vector<std::string> matching(const std::vector<std::string>& names, const std::string& pattern) {

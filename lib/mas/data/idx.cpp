@@ -10,6 +10,7 @@
 
 #include "mas/data/formats.h"
 #include "mas/error.h"
+#include "mas/io/bytes.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -93,7 +94,7 @@ std::string sibling_labels(const std::string& path) {
   name.replace(images, 6, "labels");
   const size_t rank = name.find("idx", images);
   if (rank != std::string::npos && rank + 3 < name.size()) name[rank + 3] = '1';
-  const bool packed = name.size() > 3 && name.compare(name.size() - 3, 3, ".gz") == 0;
+  const bool packed = ends_with(name, ".gz");
   const std::string beside = path.substr(0, slash) + name;
   if (access(beside.c_str(), F_OK) == 0) return beside;
   const std::string other = packed ? beside.substr(0, beside.size() - 3) : beside + ".gz";

@@ -126,8 +126,7 @@ void Accumulator::add_rank_one(const at::Tensor& left, const at::Tensor& right, 
   if (!p.rank_one) {
     p.in_place = k * columns >= kInPlace && seen.size() == 2 && leaf.transposes();
     p.turned = p.in_place && leaf.chain.size() % 2 == 0;  // columns are the parameter's rows otherwise
-    p.rank_one = p.turned ? std::make_unique<RankOneSum>(columns, k, measure_, true)
-                          : std::make_unique<RankOneSum>(k, columns, measure_, p.in_place);
+    p.rank_one = std::make_unique<RankOneSum>(p.turned ? columns : k, p.turned ? k : columns, measure_, p.in_place);
   }
   p.rank_one->add(p.turned ? right : left, p.turned ? left : right, in_place());
 }
