@@ -1,8 +1,9 @@
 // What exact importance costs, next to a plain pass (batched forward + loss + backward, all weight gradients) over the
 // same batch, in the better of the two memory formats for images. Everything runs in turn in one process; a pass over a
 // small network is repeated over thousands of samples at a time, because products and sums in double are put off over
-// many batches. Quoted are medians, and ratios of medians, for one batch.
-//   OMP_WAIT_POLICY=passive bench_importance --networks mlp:128,resnet18:32 --threads 2 [--allocator] [--json FILE]
+// many batches. Quoted are medians, means of few runs, for one batch and once warm: the first passes compare.
+//   export OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=18                 as tools/launch does
+//   bench_importance --networks mlp:128,resnet18:32 --threads 2 [--allocator] [--json FILE]
 //   bench_importance --networks alexnet:128 --peak exact       the memory that one kind takes, in a process of its own
 #include <fmt/format.h>
 #include <hwy/targets.h>
@@ -15,6 +16,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "common/tool.h"
 #include "mas/importance/estimator.h"
@@ -53,12 +55,22 @@ std::string variable(const char* name) {
   return value ? value : "unset";
 }
 
+constexpr int kWarm = 6;     // passes after which comparisons are few
+constexpr size_t kFew = 12;  // runs that have to be told by their mean: not all of them multiply what was put off
+
 struct Kind {
   std::string name;
   std::function<void()> pass;
   std::function<void()> end = [] {};  // of a run: the sums in double
   double samples = 1;                 // that it passes over, relative to the batch
   std::vector<double> wall{}, cpu{};
+
+  static double typical(const std::vector<double>& times) {
+    return times.size() > kFew ? mas::bench::median(times)
+                               : std::accumulate(times.begin(), times.end(), 0.0) / double(times.size());
+  }
+  double wall_time() const { return typical(wall); }
+  double cpu_time() const { return typical(cpu); }
 };
 
 std::vector<Kind> kinds_of(const mas::bench::Example& e, const Options& options) {
@@ -102,11 +114,14 @@ nlohmann::json compare(const std::string& name, const Options& options) {
   double first = 0, round = 0;  // seconds: exact's first pass, with its check, once a run; of all kinds together
   for (auto& kind : kinds) {
     const double time = measure(kind.pass).wall;
-    if (kind.name == "exact") first = time;
+    if (kind.name == "exact") {
+      first = time;
+      for (int i = 2; i < kWarm; i++) kind.pass();
+    }
     round += measure(kind.pass).wall;
   }
   const auto repeats = std::clamp<int64_t>(std::llround(0.5 / round), 1, 8192 / e.x.size(0));
-  const auto runs = std::clamp<int64_t>(std::llround(options.seconds / (round * double(repeats))), 3, 101);
+  const auto runs = std::clamp<int64_t>(std::llround(options.seconds / (round * double(repeats))), 4, 101);
   for (int64_t run = 0; run < runs; run++)
     for (auto& kind : kinds) {
       if (kind.name == "loop" && run % 4 != 0) continue;
@@ -118,14 +133,13 @@ nlohmann::json compare(const std::string& name, const Options& options) {
       kind.cpu.push_back(t.cpu / (kind.samples * double(passes)));
     }
   nlohmann::json row{{"network", name}, {"runs", runs}, {"first_ms", 1e3 * first}};
-  for (const auto& kind : kinds) row["ms"][kind.name] = 1e3 * mas::bench::median(kind.wall);
-  const auto best = std::min_element(
-      kinds.begin(), kinds.begin() + (e.images() ? 2 : 1),
-      [](const Kind& a, const Kind& b) { return mas::bench::median(a.wall) < mas::bench::median(b.wall); });
+  for (const auto& kind : kinds) row["ms"][kind.name] = 1e3 * kind.wall_time();
+  const auto best = std::min_element(kinds.begin(), kinds.begin() + (e.images() ? 2 : 1),
+                                     [](const Kind& a, const Kind& b) { return a.wall_time() < b.wall_time(); });
   row["plain"] = best->name;
   for (const auto& kind : kinds) {
-    row["ratio"][kind.name] = mas::bench::median(kind.wall) / mas::bench::median(best->wall);
-    row["cpu_ratio"][kind.name] = mas::bench::median(kind.cpu) / mas::bench::median(best->cpu);
+    row["ratio"][kind.name] = kind.wall_time() / best->wall_time();
+    row["cpu_ratio"][kind.name] = kind.cpu_time() / best->cpu_time();
   }
   return row;
 }
@@ -157,7 +171,7 @@ int main(int argc, char** argv) {
   app.add_option("--peak", options.peak, "plain, exact, ...: print the process's peak memory in MB instead");
   CLI11_PARSE(app, argc, argv);
   if (options.allocator) mas::tool::keep_memory();
-  at::set_num_threads(options.threads);
+  mas::tool::use_threads(options.threads);
   torch::manual_seed(1711);
 
   if (!options.peak.empty()) {

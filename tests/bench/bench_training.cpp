@@ -1,6 +1,7 @@
 // What the penalty costs: whole training steps (forward, loss, backward, optimiser) without and with it, in turn in one
 // process, with the tools' allocator. Quoted are medians over the runs.
-//   OMP_WAIT_POLICY=passive bench_training --networks mlp:400,400 resnet18 --threads 2 --batch 128 [--json FILE]
+//   export OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=18                 as tools/launch does
+//   bench_training --networks mlp:400,400 resnet18 --threads 2 --batch 128 [--json FILE]
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -68,7 +69,7 @@ int main(int argc, char** argv) {
   app.add_option("--json", json);
   CLI11_PARSE(app, argc, argv);
   mas::tool::keep_memory();
-  at::set_num_threads(threads);
+  mas::tool::use_threads(threads);
   auto rows = nlohmann::json::array();
   fmt::print(
       "| network | batch | plain step, ms | gradient step / plain | proximal step / plain |\n|---|---|---|---|---|\n");

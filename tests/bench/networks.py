@@ -17,11 +17,11 @@ threads = [int(t) for t in sys.argv[3:]] or [2, 1]
 networks = ["mlp:128", "convnet:128", "lenet:128", "transformer:16", "alexnet:128", "vgg16:8", "resnet18:32", "resnet18:128"]
 few = networks[:-1]  # on one thread
 steps = {"mlp:128": "mlp:400,400", "alexnet:128": "alexnet", "resnet18:32": "resnet18", "resnet18:128": "resnet18"}
-passive = dict(os.environ, OMP_WAIT_POLICY="passive")
+as_tools = dict(os.environ, OMP_WAIT_POLICY="passive", OPENBLAS_THREAD_TIMEOUT="18")  # as tools/launch sets them
 
 
 def bench(name, *options):
-    return subprocess.run([f"{build}/tests/bench/{name}", *options], env=passive, check=True, stdout=subprocess.PIPE,
+    return subprocess.run([f"{build}/tests/bench/{name}", *options], env=as_tools, check=True, stdout=subprocess.PIPE,
                           text=True).stdout
 
 
@@ -47,7 +47,8 @@ def ours(names, count):
 def theirs(name, count):
     network, batch = name.split(":")
     command = ["/usr/bin/python3", f"{here}/plain.py", network, batch, str(count), "3"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    environment = dict(os.environ, OPENBLAS_NUM_THREADS=str(count))  # which torch.set_num_threads leaves alone
+    return json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def row(mine, other):
@@ -102,7 +103,7 @@ page.append("""## The columns
 
 - plain: forward, loss, backward of a batch in LibTorch, in the better memory format, with the allocator that the tools set.
 - exact ... loop: mas-importance's estimators over that, for the same batch; Fisher exact walks back once a class.
-- Of large networks few passes are measured; one of four multiplies what all have put off, and passes 1, 2, 5 and 17 compare.
+- Measured once warm; of large networks, where few passes are, their mean, as some multiply what others have put off.
 - python plain: the same pass in python3-torch as it comes; exact over it: ours over theirs.
 - its loop, vmap, ExpandedWeights: exact per-sample gradients in python3-torch, over its plain pass; empty: refuses the network.
 - training step: forward, loss, backward, Adam; gradient and proximal: with the penalty.

@@ -9,7 +9,7 @@ bench=$root/build/tests/bench
 mnist=$1 threads=${2:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=18  # as tools/launch
 
 echo "# Speed"
 echo
@@ -30,7 +30,7 @@ echo
 echo
 echo "## Whole programs"
 echo
-env -u OMP_WAIT_POLICY "$here/epoch.sh" "$mnist" 3 "$threads" | sed 's/^/- /'
+env -u OMP_WAIT_POLICY -u OPENBLAS_THREAD_TIMEOUT "$here/epoch.sh" "$mnist" 3 "$threads" | sed 's/^/- /'
 PATH=$root/build/bin:$PATH
 mas-train -q --arch mlp:400,400 --data "$mnist,limit=1000" --epochs 1 --no-results -o "$work/m.h5"
 for limit in 2000 60000; do

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sched.h>
@@ -59,7 +60,7 @@ const std::string kNoMemory = "not enough memory; a smaller --batch, network or 
 void apply(const CommonOptions& options) {
   if (options.device == "cuda") throw UsageError("--device", "cuda isn't supported yet; use --device cpu");
   redirect_torch();
-  at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
+  use_threads(options.threads > 0 ? options.threads : usable_cores());
   keep_memory();
 }
 
@@ -81,6 +82,13 @@ int parse_and_work(CLI::App& app, int argc, char** argv, const CommonOptions& op
 }
 
 }  // namespace
+
+void use_threads(int count) {
+  at::set_num_threads(count);
+  // LibTorch takes any BLAS; this one has a name for it.
+  using Set = void (*)(int);
+  if (const auto set = reinterpret_cast<Set>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(count);
+}
 
 void keep_memory() {
   mallopt(M_MMAP_MAX, 0);

@@ -35,6 +35,9 @@ CLI::Validator whole(uint64_t least, uint64_t most);
 /// One of these words.
 CLI::Validator one_of(std::vector<std::string> words);
 
+/// As many threads for LibTorch's loops and for matrix products: OpenBLAS doesn't ask LibTorch how many.
+void use_threads(int count);
+
 /// glibc maps every block above 32 MB anew and gives freed memory back; both cost more than the arithmetic of a large
 /// batch. From here on such blocks are kept and reused.
 void keep_memory();
