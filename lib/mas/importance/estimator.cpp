@@ -36,6 +36,7 @@ class Estimator::Impl {
   void add_part(const Samples& part);
   void add_fast(const Samples& part);
   void check_again(const Samples& part, const at::Tensor& y, const SelfCheck::Keys& keys);
+  const std::string& name_of(int parameter) const;
   void refuse(const Faults& faults);
   Chosen looped() const;
 
@@ -168,6 +169,8 @@ void Estimator::Impl::add_fast(const Samples& part) {
   now->add(subject_.parameters, sums_, subject_.seeds, part.given);
   for (int i : quiet) std::swap(sums_[i], apart[i]);
   for (const auto& [i, rules] : now->rules()) rules_[i] = fmt::format("{}", fmt::join(rules, " + "));
+  for (const auto& [i, why] : now->refused())
+    if (now->torn(i)) throw Error(name_of(i), fmt::format("{}; feed batches of one sample", why));
   refuse(now->refused());
   now.reset();
   Chosen shown;
@@ -186,10 +189,14 @@ void Estimator::Impl::check_again(const Samples& part, const at::Tensor& y, cons
   const Faults faults = check_.check_again(part, y, check_.trusted(SelfCheck::Trust::kFull, active_, keys), keys);
   if (faults.empty()) return;
   const auto& [bad, why] = *faults.begin();
-  const auto name = std::find_if(names_.begin(), names_.end(), [&, i = bad](const auto& n) { return n.second == i; });
-  throw Error(name->first, fmt::format("its gradients stopped being those of single samples before sample {} ({}); "
-                                       "feed batches of one sample",
-                                       part.numbers.back() + 1, why));
+  throw Error(name_of(bad), fmt::format("its gradients stopped being those of single samples before sample {} ({}); "
+                                        "feed batches of one sample",
+                                        part.numbers.back() + 1, why));
+}
+
+// The first, where it has several.
+const std::string& Estimator::Impl::name_of(int parameter) const {
+  return std::find_if(names_.begin(), names_.end(), [&](const auto& n) { return n.second == parameter; })->first;
 }
 
 void Estimator::Impl::refuse(const Faults& faults) {

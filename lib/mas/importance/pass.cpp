@@ -239,16 +239,18 @@ std::map<int, double> Pass::arrived() const {
 
 void Pass::add_gradient(int parameter, const Leaf& leaf, const Gradient& gradient) {
   auto& to = (*accumulators_)[parameter];
+  const bool rows = leaf.chain.empty() && gradient.rows.index.defined() && gradient.rows.index.device().is_cpu();
   if (leaf.moves && gradient.kernel.add)
     to.add(gradient.kernel, leaf);
   else if (leaf.moves && kernel_takes(gradient.product))
     to.add(gradient.product, leaf, samples_);
-  else if (leaf.chain.empty() && gradient.rows.index.defined() && gradient.rows.index.device().is_cpu())
+  else if (rows)
     to.add(gradient.rows);
   else if (leaf.chain.empty())
-    add_together(parameter, {{leaf, gradient}});
+    return add_together(parameter, {{leaf, gradient}});
   else
-    waiting_[parameter].push_back({leaf, gradient});
+    return waiting_[parameter].push_back({leaf, gradient});
+  added_.insert(parameter);
 }
 
 // Gradients of all uses add before |.|.
@@ -268,6 +270,7 @@ void Pass::add_together(int parameter, const std::vector<Waiting>& uses) {
     }
     to.add({at::cat(left, 1).flatten(0, 1), at::cat(right, 1).flatten(0, 1), uses[0].gradient.product.seen},
            uses[0].leaf, samples_);
+    added_.insert(parameter);
     return;
   }
   int64_t size = 1;
@@ -285,6 +288,7 @@ void Pass::add_together(int parameter, const std::vector<Waiting>& uses) {
       total = total.defined() ? total + g : g;
     }
     to.add(total);
+    added_.insert(parameter);
   }
 }
 

@@ -33,8 +33,10 @@ class Pass {
   void add(const std::vector<at::Tensor>& parameters, std::vector<Accumulator>& accumulators, const Seeds& seeds,
            const at::Tensor& given, const std::vector<int64_t>& rows = {});
 
-  /// Parameters nothing was added for, and why.
+  /// Parameters nothing was added for, and why; but for those that are torn().
   const std::map<int, std::string>& refused() const { return refused_; }
+  /// Whether one was refused after some of its gradients, those of other parts or samples, had been added.
+  bool torn(int parameter) const { return refused_.count(parameter) && added_.count(parameter); }
   /// Parameters nothing was added for because their samples are in this order.
   const std::map<int, Order>& turned() const { return turned_; }
   /// Of parameters whose gradients are sums of δ alone, where `rows` were given: Σ|δ|, which tells how much may have
@@ -74,7 +76,7 @@ class Pass {
   std::map<int, std::set<std::string>> rules_;
   std::map<int, Order> turned_;
   std::map<int, double> arrived_;
-  std::set<int> not_plain_;
+  std::set<int> not_plain_, added_;
 };
 
 }  // namespace mas

@@ -187,3 +187,21 @@ TEST_CASE("a network that mixes samples later, or by little, doesn't pass for on
   Estimator e(late, parameters(*net));
   CHECK_THROWS_WITH_AS(test::estimate(e, x.repeat({4, 1}), 10), doctest::Contains("batches of one sample"), Error);
 }
+
+TEST_CASE("a weight that is refused after a part of it was added doesn't count twice") {
+  torch::manual_seed(14);
+  Weights p;
+  const auto constant = torch::randn({5, p.w.size(1)});
+  const Forward f = [&](const at::Tensor& x) {
+    const auto h = torch::nn::functional::linear(x, p.w.narrow(0, 0, 2)).tanh();
+    return h + constant.mm(p.w.narrow(0, 2, 2).t()).tanh().sum(0);  // no rows of samples
+  };
+  const auto x = torch::randn({8, 6});
+  NamedTensors named{{"w", p.w}};
+  Estimator checked(f, named);
+  CHECK(error(test::estimate(checked, x, 8), one_by_one(f, named, x)) < 1e-6);
+  CHECK(path(checked, "w") == "loop");
+  EstimatorOptions unchecked;
+  unchecked.check_samples = 0;
+  CHECK_THROWS_WITH_AS(Estimator(f, named, unchecked).add(x), doctest::Contains("feed batches of one sample"), Error);
+}
