@@ -13,28 +13,37 @@ constexpr int64_t kSlab = 1 << 18;     // elements turned at a time
 constexpr int64_t kGrain = 1 << 18;    // floats worth waking a thread for
 constexpr int64_t kInPlace = 1 << 22;  // elements that shouldn't lie in memory once more, as a panel
 
-double measured(double g, Measure measure) {
+template <class T>
+T measured(T g, Measure measure) {
   return measure == Measure::kSquare ? g * g : measure == Measure::kAbsolute ? std::fabs(g) : g;
 }
 
 // to[i] += sum over rows of f(from[row][i])
-void accumulate(double* to, const at::Tensor& each, int64_t size, Measure measure) {
+template <class Sum, class T>
+void accumulate_plain(Sum* to, const T* from, int64_t rows, int64_t size, Measure measure, int64_t begin, int64_t end) {
+  for (int64_t r = 0; r < rows; r++, from += size)
+    for (int64_t i = begin; i < end; i++) to[i] += Sum(measured(from[i], measure));
+}
+
+// The same, from `first` on in sums.
+void accumulate(const at::Tensor& sums, int64_t first, const at::Tensor& each, int64_t size, Measure measure) {
   const at::Tensor from = (each.scalar_type() == at::kDouble ? each : each.to(at::kFloat)).cpu().contiguous();
   const int64_t rows = from.numel() / size;
+  const bool wide = from.scalar_type() == at::kDouble, kept_wide = sums.scalar_type() == at::kDouble;
   at::parallel_for(0, size, 1 + kGrain / std::max<int64_t>(1, rows), [&](int64_t begin, int64_t end) {
-    if (from.scalar_type() == at::kFloat) {
-      kernels().accumulate(measure, rows, end - begin, from.data_ptr<float>() + begin, size, to + begin);
-      return;
-    }
-    const double* row = from.data_ptr<double>();
-    for (int64_t r = 0; r < rows; r++, row += size)
-      for (int64_t i = begin; i < end; i++) to[i] += measured(row[i], measure);
+    if (wide)
+      accumulate_plain(sums.data_ptr<double>() + first, from.data_ptr<double>(), rows, size, measure, begin, end);
+    else if (kept_wide)
+      kernels().accumulate(measure, rows, end - begin, from.data_ptr<float>() + begin, size,
+                           sums.data_ptr<double>() + first + begin);
+    else
+      accumulate_plain(sums.data_ptr<float>() + first, from.data_ptr<float>(), rows, size, measure, begin, end);
   });
 }
 
 // to[index[n][i]] += f(sum over a sample's equal indices of values[n][i])
-template <class T>
-void accumulate_rows(double* to, const Gradient::Rows& rows, Measure measure) {
+template <class Sum, class T>
+void accumulate_rows(Sum* to, const Gradient::Rows& rows, Measure measure) {
   const int64_t samples = rows.index.size(0), count = rows.index.size(1), width = rows.values.size(2);
   const auto* index = rows.index.data_ptr<int64_t>();
   const auto* values = rows.values.data_ptr<T>();
@@ -52,8 +61,8 @@ void accumulate_rows(double* to, const Gradient::Rows& rows, Measure measure) {
       for (int64_t c = first; c < last; c++) sum[c - first] += row[c];
       const bool more = (i + 1) % count != 0 && index[order[i + 1]] == index[order[i]];
       if (more) continue;
-      double* target = to + index[order[i]] * width;
-      for (int64_t c = first; c < last; c++) target[c] += measured(sum[c - first], measure);
+      Sum* target = to + index[order[i]] * width;
+      for (int64_t c = first; c < last; c++) target[c] += Sum(measured(sum[c - first], measure));
       std::fill(sum.begin(), sum.end(), 0);
     }
   });
@@ -65,23 +74,27 @@ std::function<at::Tensor(const at::Tensor&)> as_seen(const std::vector<int64_t>&
 
 }  // namespace
 
-double* Accumulator::sums() {
-  if (!sum_.defined()) sum_ = at::zeros(parameter_.sizes(), at::kDouble);
+const at::Tensor& Accumulator::sums() {
+  const bool brief = brief_ && parameter_.scalar_type() == at::kFloat;
+  if (!sum_.defined()) sum_ = at::zeros(parameter_.sizes(), brief ? at::kFloat : at::kDouble);
   if (sum_.use_count() > 1) sum_ = sum_.clone();  // somebody keeps what sum() gave
-  return sum_.data_ptr<double>();
+  return sum_;
 }
 
 void Accumulator::add(const at::Tensor& each) {
-  if (parameter_.numel()) accumulate(sums(), each, parameter_.numel(), measure_);
+  if (parameter_.numel()) accumulate(sums(), 0, each, parameter_.numel(), measure_);
 }
 
 void Accumulator::add(const Gradient::Rows& rows) {
   const Gradient::Rows dense{rows.index.contiguous(), rows.values.contiguous()};
   if (parameter_.numel() == 0 || dense.index.numel() == 0) return;
+  const at::Tensor& to = sums();
   if (dense.values.scalar_type() == at::kDouble)
-    accumulate_rows<double>(sums(), dense, measure_);
+    accumulate_rows<double, double>(to.data_ptr<double>(), dense, measure_);
+  else if (to.scalar_type() == at::kDouble)
+    accumulate_rows<double, float>(to.data_ptr<double>(), dense, measure_);
   else
-    accumulate_rows<float>(sums(), dense, measure_);
+    accumulate_rows<float, float>(to.data_ptr<float>(), dense, measure_);
 }
 
 void Accumulator::add_sum(const at::Tensor& sum) {
@@ -133,7 +146,7 @@ void Accumulator::add_rank_one(const at::Tensor& left, const at::Tensor& right, 
 
 RankOneSum::Sink Accumulator::in_place() {
   return [this](int64_t first, const at::Tensor& some) {
-    accumulate(sums() + first * some.size(1), some, some.numel(), Measure::kNone);
+    accumulate(sums(), first * some.size(1), some, some.numel(), Measure::kNone);
   };
 }
 
@@ -152,7 +165,7 @@ void Accumulator::flush(bool everything) {
     const int64_t most = std::max<int64_t>(1, kSlab / row);
     for (int64_t r = 0; r < rows; r += most) {
       const at::Tensor slab = parameter_.dim() ? omega.narrow(0, r, std::min(most, rows - r)) : omega;
-      accumulate(sums() + r * row, slab, slab.numel(), Measure::kNone);
+      accumulate(sums(), r * row, slab, slab.numel(), Measure::kNone);
     }
     if (p->rank_one) p->rank_one->clear();
   }

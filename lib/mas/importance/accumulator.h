@@ -16,7 +16,9 @@ namespace mas {
 /// which are flushed before they lose digits. Memory is taken when something is added.
 class Accumulator {
  public:
-  Accumulator(const at::Tensor& parameter, Measure measure) : parameter_(parameter), measure_(measure) {}
+  /// brief: of few samples, so that sums in the parameter's own type are good enough, and take less memory.
+  Accumulator(const at::Tensor& parameter, Measure measure, bool brief = false)
+      : parameter_(parameter), measure_(measure), brief_(brief) {}
 
   Accumulator(Accumulator&&) = default;
   Accumulator& operator=(Accumulator&&) = default;
@@ -32,7 +34,8 @@ class Accumulator {
   void add_sum(const at::Tensor& sum);
   /// Panels into sums: those that a further thousand samples might cost digits, or everything. Not inside a hook.
   void flush(bool everything = false);
-  /// Flushes. float64, the parameter's shape; zeros when nothing was added. What is added later doesn't change it.
+  /// Flushes. float64 unless brief, the parameter's shape; zeros when nothing was added. What is added later doesn't
+  /// change it.
   at::Tensor sum();
 
  private:
@@ -49,10 +52,11 @@ class Accumulator {
   void add_rank_one(const at::Tensor& left, const at::Tensor& right, const std::vector<int64_t>& seen,
                     const Leaf& leaf);
   RankOneSum::Sink in_place();
-  double* sums();
+  const at::Tensor& sums();
 
   at::Tensor parameter_;
   Measure measure_;
+  bool brief_;
   at::Tensor sum_;
   std::vector<std::unique_ptr<Panels>> panels_;  // one, unless the network changes how it uses the parameter
 };

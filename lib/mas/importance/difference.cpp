@@ -6,17 +6,26 @@
 
 namespace mas {
 
-Difference compare(const at::Tensor& got, const at::Tensor& want) {
+namespace {
+
+template <class T>
+Difference compare_as(const at::Tensor& got, const at::Tensor& want) {
   Difference d;
-  const double *g = got.data_ptr<double>(), *w = want.data_ptr<double>();
+  const T *g = got.data_ptr<T>(), *w = want.data_ptr<T>();
   for (int64_t i = 0; i < want.numel(); i++) {
-    const double difference = std::fabs(g[i] - w[i]);
+    const double wanted = w[i], difference = std::fabs(g[i] - wanted);
     d.total += difference;  // carries NaN, which max would drop
     d.largest = std::max(d.largest, difference);
-    d.want_largest = std::max(d.want_largest, w[i]);
-    d.want_total += w[i];
+    d.want_largest = std::max(d.want_largest, wanted);
+    d.want_total += wanted;
   }
   return d;
+}
+
+}  // namespace
+
+Difference compare(const at::Tensor& got, const at::Tensor& want) {
+  return want.scalar_type() == at::kDouble ? compare_as<double>(got, want) : compare_as<float>(got, want);
 }
 
 }  // namespace mas

@@ -18,7 +18,7 @@ struct Difference {
   double relative() const { return want_largest > 0 ? largest / want_largest : largest; }
 };
 
-/// Of float64 tensors of one shape, contiguous.
+/// Of tensors of one shape and type, float32 or float64, contiguous.
 Difference compare(const at::Tensor& got, const at::Tensor& want);
 
 }  // namespace mas

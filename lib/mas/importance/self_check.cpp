@@ -114,7 +114,7 @@ Faults SelfCheck::check_group(const Samples& part, const at::Tensor& y, Chosen c
   constexpr int kRounds = 3;  // one for each order that samples can be in
   Faults faults;
   for (int round = 0; round < kRounds && !chosen.empty(); round++) {
-    std::vector<Accumulator> trial = subject_.accumulators(), alone = subject_.accumulators();
+    std::vector<Accumulator> trial = subject_.accumulators(true), alone = subject_.accumulators(true);
     Terms terms;
     Chosen turned, settled;
     {
@@ -134,7 +134,7 @@ Faults SelfCheck::check_group(const Samples& part, const at::Tensor& y, Chosen c
     Distances distances = compare(settled, trial, alone, terms, keys);
     const Chosen undecided = near(distances);
     if (!undecided.empty() && subject_.method != Method::kLocal) {
-      alone = subject_.accumulators();
+      alone = subject_.accumulators(true);
       if (crowd(part, rows, undecided, alone)) {
         for (int i : undecided) distances.erase(i);
         distances.merge(compare(undecided, trial, alone, terms, keys));

@@ -4,9 +4,9 @@
 
 namespace mas {
 
-std::vector<Accumulator> Subject::accumulators() const {
+std::vector<Accumulator> Subject::accumulators(bool brief) const {
   std::vector<Accumulator> all;
-  for (const auto& p : parameters) all.emplace_back(p, measure());
+  for (const auto& p : parameters) all.emplace_back(p, measure(), brief);
   return all;
 }
 

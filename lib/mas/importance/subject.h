@@ -27,8 +27,8 @@ struct Subject {
   std::vector<bool> used;     ///< whether F has had a gradient to it
 
   Measure measure() const { return method == Method::kFisher ? Measure::kSquare : Measure::kAbsolute; }
-  /// Empty ones, one a parameter.
-  std::vector<Accumulator> accumulators() const;
+  /// Empty ones, one a parameter; `brief` as in Accumulator.
+  std::vector<Accumulator> accumulators(bool brief = false) const;
   /// By the rules, all samples at once.
   std::unique_ptr<Pass> pass(const Samples& samples, const std::vector<bool>& active) const;
   std::unique_ptr<Pass> pass(const Samples& samples, const Chosen& chosen) const;
