@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "common/evaluation_report.h"
 #include "common/model_output.h"
 #include "common/print.h"
 #include "common/progress.h"
-#include "common/table.h"
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/evaluation/evaluate.h"
@@ -14,8 +14,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> models;
-  std::string data, record;
-  bool json = false, csv = false;
+  std::string data, record, joint;
+  bool json = false, csv = false, runs = false;
   std::optional<double> min_accuracy;
   mas::tool::CommonOptions common;
 };
@@ -27,55 +27,55 @@ void add_options(CLI::App& app, Options& o) {
           ->type_name("SPEC");
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
-  app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
-      ->check(mas::tool::between(0, 1.0))
-      ->type_name("P");
-  app.add_option("--record", o.record, "write the last model with this evaluation recorded to FILE")
-      ->type_name("FILE")
-      ->excludes(data);
+  auto* min_accuracy = app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
+                           ->check(mas::tool::between(0, 1.0))
+                           ->type_name("P");
+  auto* record = app.add_option("--record", o.record, "write the last model with this evaluation recorded to FILE")
+                     ->type_name("FILE")
+                     ->excludes(data);
+  auto* joint = app.add_option("--joint", o.joint, "a model that learned all tasks at once, for intransigence")
+                    ->type_name("MODEL")
+                    ->excludes(data);
+  app.add_flag("--runs", o.runs, "each MODEL is the last of a run; those that differ in their seeds alone are averaged")
+      ->excludes(data)
+      ->excludes(joint)
+      ->excludes(min_accuracy)
+      ->excludes(record);
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
       "  mas-eval both.h5\n"
-      "  mas-eval first.h5 both.h5 --json | jq .forgetting\n");
+      "  mas-eval first.h5 both.h5 --json | jq .forgetting\n"
+      "  mas-eval --runs seed-1.h5 seed-2.h5 seed-3.h5\n");
 }
 
-std::string percent(const std::optional<double>& value, bool sign = false) {
-  if (!value) return "-";
-  return sign ? fmt::format("{:+.2f}", 100 * *value) : fmt::format("{:.2f}", 100 * *value);
-}
-
-void print_matrix(std::FILE* out, const mas::AccuracyMatrix& matrix, const mas::Measures& measures) {
-  mas::tool::Table table;
-  std::vector<std::string> header{"accuracy, %"};
-  header.insert(header.end(), matrix.tasks.begin(), matrix.tasks.end());
-  table.add(header);
-  for (size_t i = 0; i < matrix.models.size(); i++) {
-    std::vector<std::string> cells{matrix.models[i]};
-    for (const auto& cell : matrix.accuracy[i]) cells.push_back(percent(cell));
-    table.add(cells);
+// Each model is the end of a run of its own; one is in memory at a time.
+int compare_runs(const Options& o) {
+  mas::Runs runs;
+  mas::tool::Progress progress(o.common, "measuring");
+  for (size_t i = 0; i < o.models.size(); i++) {
+    auto models = mas::open_models({o.models[i]});
+    const auto matrix = mas::evaluate_tasks(models, o.common.open_options());
+    for (const auto& note : matrix.notes) {
+      progress.clear();
+      mas::tool::print(stderr, "mas-eval: {}: {}\n", o.models[i], note);
+    }
+    runs.add(models.front(), matrix);
+    progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(o.models.size()));
   }
-  std::vector<std::string> drops{"drop"};
-  bool any = false;
-  for (const auto& drop : measures.drop) {
-    drops.push_back(percent(drop));
-    any = any || drop;
+  progress.clear();
+  if (o.json) {
+    mas::tool::print_json(stdout, mas::to_json(runs));
+  } else if (o.csv) {
+    mas::tool::print_text(stdout, mas::to_csv(runs));
+  } else if (!o.common.quiet) {
+    mas::tool::print_runs(stdout, runs);
   }
-  if (any && matrix.tasks.size() > 1) table.add(drops);
-  table.print(out);
-  const auto& definitions = mas::measure_definitions();
-  const auto line = [&](const char* name, const char* key, const std::optional<double>& value, bool sign) {
-    if (value) mas::tool::print(out, "{:<10} {:>7} %   {}\n", name, percent(value, sign), definitions.at(key));
-  };
-  mas::tool::print(out, "\n");
-  line("ACC", "acc", measures.acc, false);
-  line("BWT", "bwt", measures.bwt, true);
-  line("FWT", "fwt", measures.fwt, true);
-  line("forgetting", "forgetting", measures.forgetting, false);
-  line("mean drop", "mean_drop", measures.mean_drop, false);
+  return mas::tool::kDone;
 }
 
 int evaluate(Options& o) {
+  if (o.runs) return compare_runs(o);
   if (o.record == "/dev/stdout") o.record = "-";  // the matrix makes room for the model there
   if (!o.record.empty()) mas::tool::check_model_output(o.record, o.models.back());
   if (o.record == "-" && isatty(STDOUT_FILENO)) {
@@ -87,8 +87,12 @@ int evaluate(Options& o) {
       mas::tool::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
   mas::tool::Progress progress(o.common, "measuring");
   const auto bar = [&](int64_t done, int64_t total) { progress(done, total); };
-  const auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
-                                     : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
+  auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
+                               : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
+  if (!o.joint.empty()) {
+    auto joint = mas::open_models({o.joint});
+    mas::measure_joint(matrix, joint.front(), o.common.open_options());
+  }
   progress.clear();
   for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);
@@ -98,7 +102,7 @@ int evaluate(Options& o) {
   } else if (o.csv) {
     mas::tool::print_text(out, mas::to_csv(matrix));
   } else if (!o.common.quiet) {
-    print_matrix(out, matrix, measures);
+    mas::tool::print_matrix(out, matrix, measures);
   }
   if (!o.record.empty()) {
     mas::record_matrix(models.back().file, matrix);

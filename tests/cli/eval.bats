@@ -26,7 +26,7 @@ setup_file() { load helper; make_models; }
 import json
 o = json.load(open("object"))
 assert o["schema"] == "mas-eval/1"
-assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "notes", "definitions"}, set(o)
+assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "intransigence", "mean_intransigence", "notes", "definitions"}, set(o)
 assert o["tasks"] == ["first", "second"] and len(o["accuracy"]) == 2
 r = o["accuracy"]
 assert r[0][1] is None and o["fwt"] is None
@@ -108,4 +108,33 @@ with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["ima
   fails 1 "mas-eval: $small,classes=5-9: label 5 isn't among the classes of task first" \
     mas-eval "$(models)/first.h5" --data "$small,classes=5-9"
   fails 2 "mas-eval: --data*" mas-eval "$(models)/first.h5" --data "$small" --record x.h5
+}
+
+@test "runs with other seeds are averaged, other settings are another row" {
+  for seed in 1 2 3; do mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o "$seed.h5"; done
+  mas-train -q --seed 1 --arch mlp:8 --data "$small,classes=0-1" --epochs 2 -o other.h5
+  mas-eval --runs 1.h5 2.h5 3.h5 other.h5 >report
+  grep -q "^1.h5 \.\.\. *3 " report
+  grep -q "^other.h5 *1 " report
+  mas-eval --runs 1.h5 2.h5 3.h5 other.h5 --json >object
+  for seed in 1 2 3; do mas-eval "$seed.h5" --json; done >single
+  /usr/bin/python3 - <<'P'
+import json, statistics
+o = json.load(open("object"))
+assert o["schema"] == "mas-eval-runs/1" and len(o["groups"]) == 2
+acc = [json.loads(t + "}")["acc"] for t in open("single").read().split("\n}\n") if t.strip()]
+first = o["groups"][0]
+assert first["seeds"] == [1, 2, 3] and first["models"] == ["1.h5", "2.h5", "3.h5"]
+assert abs(first["acc"]["mean"] - statistics.mean(acc)) < 1e-12
+assert abs(first["acc"]["deviation"] - statistics.stdev(acc)) < 1e-12
+half = 4.3027 * statistics.stdev(acc) / 3 ** 0.5
+assert abs(first["acc"]["high"] - first["acc"]["mean"] - half) < 1e-6
+assert o["groups"][1]["acc"]["deviation"] is None
+P
+}
+
+@test "intransigence is told against a model of all tasks" {
+  mas-eval "$(models)/both.h5" --joint "$(models)/both.h5" >report
+  grep -q "^intransigence " report
+  fails 1 "*has no task second, so it isn't the joint model" mas-eval "$(models)/both.h5" --joint "$(models)/first.h5"
 }

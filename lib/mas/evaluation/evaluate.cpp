@@ -157,6 +157,16 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
   return matrix;
 }
 
+void measure_joint(AccuracyMatrix& matrix, Model& joint, const OpenOptions& options) {
+  for (const auto& name : matrix.tasks) {
+    const auto& tasks = joint.tasks();
+    const auto task = std::find_if(tasks.begin(), tasks.end(), [&](const TaskRecord& t) { return t.name == name; });
+    if (task == tasks.end())
+      throw Error(joint.name(), fmt::format("has no task {}, so it isn't the joint model", name));
+    matrix.joint.push_back(test_accuracy(joint, *task, options));
+  }
+}
+
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
                              const EvaluationProgress& progress) {
   AccuracyMatrix matrix;

@@ -21,6 +21,10 @@ std::vector<Model> open_models(const std::vector<std::string>& paths);
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
                               const EvaluationProgress& progress = {});
 
+/// Measures a model that learned all the tasks at once on each of them, for intransigence. Throws Error where it has no
+/// outputs for one.
+void measure_joint(AccuracyMatrix& matrix, Model& joint, const OpenOptions& options);
+
 /// One column: each model's running task on the data that `spec` names, which need labels; on their test part where
 /// they have one and the spec names none.
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,

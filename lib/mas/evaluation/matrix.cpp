@@ -57,6 +57,9 @@ const std::map<std::string, std::string>& measure_definitions() {
       {"forgetting", "mean over j < T of max over l < T of R[l][j], minus R[T][j] (Chaudhry et al. 2018)"},
       {"drop", "R[j][j] - R[T][j] of each task j"},
       {"mean_drop", "mean of the drop over j < T (-BWT)"},
+      {"intransigence",
+       "joint[j] - R[j][j] of each task j, joint: a model of all tasks at once (Chaudhry et al. 2018)"},
+      {"mean_intransigence", "mean over tasks j of the intransigence"},
   };
   return definitions;
 }
@@ -72,6 +75,8 @@ Measures measure(const AccuracyMatrix& matrix) {
   for (size_t j = 0; j < tasks; j++) {
     const auto learned = static_cast<int64_t>(j) + 1;
     measures.drop.push_back(difference(cell_after(matrix, learned, j), last[j]));
+    if (j < matrix.joint.size())
+      measures.intransigence.push_back(difference(matrix.joint[j], cell_after(matrix, learned, j)));
     if (j > 0) {
       const bool known = j < matrix.untrained.size();
       gained.push_back(known ? difference(cell_after(matrix, learned - 1, j), matrix.untrained[j]) : Cell{});
@@ -91,6 +96,7 @@ Measures measure(const AccuracyMatrix& matrix) {
   measures.bwt = mean(kept);
   measures.fwt = mean(gained);
   measures.forgetting = mean(forgotten);
+  measures.mean_intransigence = mean(measures.intransigence);
   if (measures.bwt) measures.mean_drop = -*measures.bwt;
   return measures;
 }
@@ -109,6 +115,8 @@ nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
           {"forgetting", to_value(measures.forgetting)},
           {"drop", to_values(measures.drop)},
           {"mean_drop", to_value(measures.mean_drop)},
+          {"intransigence", to_values(measures.intransigence)},
+          {"mean_intransigence", to_value(measures.mean_intransigence)},
           {"notes", matrix.notes},
           {"definitions", measure_definitions()}};
 }

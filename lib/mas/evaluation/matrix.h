@@ -17,6 +17,8 @@ struct AccuracyMatrix {
   std::vector<std::vector<std::optional<double>>> accuracy;
   /// b_j of FWT: an untrained network's accuracy on task j; empty where it wasn't measured.
   std::vector<std::optional<double>> untrained;
+  /// joint_j of intransigence: the accuracy on task j of a model that learned all tasks at once; empty without one.
+  std::vector<std::optional<double>> joint;
   /// What a reader has to know: a line for each cell that is quoted, not measured, and why.
   std::vector<std::string> notes;
 };
@@ -24,8 +26,10 @@ struct AccuracyMatrix {
 /// The measures of continual learning; each empty where the matrix lacks a cell that its formula needs.
 struct Measures {
   std::optional<double> acc, bwt, fwt, forgetting;
-  std::vector<std::optional<double>> drop;  ///< a task each: R[j][j] − R[T][j]
-  std::optional<double> mean_drop;          ///< over the tasks before the last
+  std::vector<std::optional<double>> drop;           ///< a task each: R[j][j] − R[T][j]
+  std::optional<double> mean_drop;                   ///< over the tasks before the last
+  std::vector<std::optional<double>> intransigence;  ///< a task each: joint_j − R[j][j]; empty without a joint model
+  std::optional<double> mean_intransigence;          ///< over all tasks
 };
 
 /// The last row is R[T] and has to be of a model that learned every task for the measures that look back; rows of fewer

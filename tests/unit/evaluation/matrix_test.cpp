@@ -29,6 +29,16 @@ TEST_CASE("the measures are those of their papers, worked by hand") {
   CHECK(*m.mean_drop == doctest::Approx(0.125));
 }
 
+TEST_CASE("intransigence is what a model of all tasks at once does better, after each task") {
+  auto matrix = example();
+  CHECK(measure(matrix).intransigence.empty());
+  matrix.joint = {0.92, 0.85, 0.80};
+  const auto m = measure(matrix);
+  CHECK(*m.intransigence[0] == doctest::Approx(0.92 - 0.90));
+  CHECK(*m.intransigence[2] == doctest::Approx(0.80 - 0.85));
+  CHECK(*m.mean_intransigence == doctest::Approx((0.02 + 0.05 - 0.05) / 3));
+}
+
 TEST_CASE("a measure whose cells are missing is missing, not wrong") {
   auto matrix = example();
   matrix.accuracy[0][0].reset();

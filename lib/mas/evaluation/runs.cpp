@@ -1,0 +1,132 @@
+#include "mas/evaluation/runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <regex>
+
+#include "mas/error.h"
+#include "mas/text.h"
+
+namespace mas {
+namespace {
+
+// The 97.5 % quantile of Student's t. Beyond the table, the first terms of Cornish and Fisher's expansion.
+double student(size_t degrees) {
+  static const double table[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
+                                 2.2010,  2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
+                                 2.0796,  2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423};
+  if (degrees <= std::size(table)) return table[degrees - 1];
+  const auto n = static_cast<double>(degrees);
+  return 1.959964 + 2.37227 / n + 2.82249 / (n * n);
+}
+
+std::string without_seeds(const std::string& spec) {
+  static const std::regex seeds("(^|,)(seed|permute)=[0-9]+");
+  return std::regex_replace(spec, seeds, "$1$2=");
+}
+
+std::string key_of(const Model& model) {
+  auto tasks = nlohmann::json::array();
+  for (const auto& task : model.tasks()) {
+    auto record = to_json(task);
+    record.erase("seed");
+    record.erase("identity");
+    record["data"] = without_seeds(task.data);
+    tasks.push_back(std::move(record));
+  }
+  const auto& importance = model.file.importance;
+  return nlohmann::json{model.file.arch, tasks, importance.method, importance.estimator, importance.combine}.dump();
+}
+
+std::vector<double> known(const std::vector<std::optional<double>>& values) {
+  std::vector<double> all;
+  for (const auto& value : values)
+    if (value) all.push_back(*value);
+  return all;
+}
+
+}  // namespace
+
+Statistic statistic(const std::vector<double>& values) {
+  if (values.empty()) throw Error("statistic", "of no values");
+  const auto n = static_cast<double>(values.size());
+  Statistic s;
+  s.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  if (values.size() < 2) return s;
+  double squares = 0;
+  for (const double value : values) squares += (value - s.mean) * (value - s.mean);
+  s.deviation = std::sqrt(squares / (n - 1));
+  const double half = student(values.size() - 1) * *s.deviation / std::sqrt(n);
+  s.low = s.mean - half;
+  s.high = s.mean + half;
+  return s;
+}
+
+void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
+  const Measures m = measure(matrix);
+  if (!m.acc) throw Error(model.name(), "has no accuracy on one of its tasks; --runs takes the last model of each run");
+  const std::string key = key_of(model);
+  const auto found = std::find(keys_.begin(), keys_.end(), key);
+  const auto at = static_cast<size_t>(found - keys_.begin());
+  if (found == keys_.end()) {
+    keys_.push_back(key);
+    groups_.emplace_back();
+    groups_.back().tasks = matrix.tasks;
+  }
+  RunGroup& group = groups_[at];
+  group.models.push_back(model.name());
+  group.seeds.push_back(model.tasks().front().seed);
+  group.measures["acc"].push_back(m.acc);
+  group.measures["bwt"].push_back(m.bwt);
+  group.measures["fwt"].push_back(m.fwt);
+  group.measures["forgetting"].push_back(m.forgetting);
+  group.measures["mean_drop"].push_back(m.mean_drop);
+}
+
+const std::vector<std::string>& run_measures() {
+  static const std::vector<std::string> names{"acc", "bwt", "fwt", "forgetting", "mean_drop"};
+  return names;
+}
+
+nlohmann::json to_json(const Runs& runs) {
+  auto groups = nlohmann::json::array();
+  for (const auto& group : runs.groups()) {
+    nlohmann::json object{{"models", group.models}, {"seeds", group.seeds}, {"tasks", group.tasks}};
+    for (const auto& [name, values] : group.measures) {
+      object[name] = nullptr;
+      const auto present = known(values);
+      if (present.empty()) continue;
+      const Statistic s = statistic(present);
+      object[name] = {
+          {"mean", s.mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", present}};
+      if (!s.deviation) continue;
+      object[name].update({{"deviation", *s.deviation}, {"low", *s.low}, {"high", *s.high}});
+    }
+    groups.push_back(std::move(object));
+  }
+  return {{"schema", "mas-eval-runs/1"}, {"groups", groups}, {"definitions", measure_definitions()}};
+}
+
+std::string to_csv(const Runs& runs) {
+  std::string csv = "group,model,seed";
+  for (const auto& name : run_measures()) csv += "," + name;
+  csv += '\n';
+  int64_t number = 0;
+  for (const auto& group : runs.groups()) {
+    number++;
+    for (size_t i = 0; i < group.models.size(); i++) {
+      csv += fmt::format("{},{},{}", number, csv_field(group.models[i]), group.seeds[i]);
+      for (const auto& name : run_measures()) {
+        const auto& value = group.measures.at(name)[i];
+        csv += value ? fmt::format(",{:.6f}", *value) : ",";
+      }
+      csv += '\n';
+    }
+  }
+  return csv;
+}
+
+}  // namespace mas

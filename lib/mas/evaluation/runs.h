@@ -1,0 +1,53 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mas/evaluation/matrix.h"
+#include "mas/model/model.h"
+
+namespace mas {
+
+/// What several runs say of one number.
+struct Statistic {
+  double mean = 0;
+  std::optional<double> deviation;  ///< standard deviation of the runs (divided by n − 1); empty for a single one
+  std::optional<double> low, high;  ///< 95 % interval of the mean, by Student's t with n − 1 degrees of freedom
+};
+/// Throws Error for no values.
+Statistic statistic(const std::vector<double>& values);
+
+/// Runs of one experiment: they differ in their seeds alone.
+struct RunGroup {
+  std::vector<std::string> models;  ///< files, in the order given
+  std::vector<uint64_t> seeds;      ///< of their first tasks
+  std::vector<std::string> tasks;
+  std::map<std::string, std::vector<std::optional<double>>> measures;  ///< name (measure_definitions()) -> one a run
+};
+
+/// Collects the last models of runs, and puts those together whose tasks, training options and importance are the same
+/// but for the seeds (also those in data specs: seed=, permute=).
+class Runs {
+ public:
+  /// Throws Error where a run's tasks aren't all learned, so that it has no ACC.
+  void add(const Model& model, const AccuracyMatrix& matrix);
+  /// In the order of their first runs.
+  const std::vector<RunGroup>& groups() const { return groups_; }
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<RunGroup> groups_;
+};
+
+/// The names of the measures that groups have, in the order of printing.
+const std::vector<std::string>& run_measures();
+/// The object of `mas-eval --runs --json` (man page mas-eval, JSON).
+nlohmann::json to_json(const Runs& runs);
+/// A header and a line a run; fractions with six digits, empty where there is no value.
+std::string to_csv(const Runs& runs);
+
+}  // namespace mas

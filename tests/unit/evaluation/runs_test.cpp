@@ -1,0 +1,82 @@
+#include "mas/evaluation/runs.h"
+
+#include "mas/error.h"
+#include "mas/model/architecture.h"
+#include "unit/doctest_torch.h"
+
+using namespace mas;
+
+namespace {
+
+Model run(uint64_t seed, double lambda, const std::string& data = "glyphs") {
+  Model model(make_architecture("mlp:4", {1, 8, 8}), seed);
+  for (const char* name : {"a", "b"}) {
+    TaskRecord task;
+    task.name = name;
+    task.data = data;
+    task.classes = {0, 1};
+    task.seed = seed;
+    task.options = {{"lambda", lambda}};
+    model.add_task(task);
+  }
+  return model;
+}
+
+AccuracyMatrix matrix(double first, double last) {
+  AccuracyMatrix m;
+  m.tasks = {"a", "b"};
+  m.models = {"after a", "after b"};
+  m.learned = {1, 2};
+  m.accuracy = {{first, {}}, {last, 0.9}};
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("mean, deviation and interval of a few numbers") {
+  const Statistic s = statistic({2, 4, 4, 4, 5, 5, 7, 9});
+  CHECK(s.mean == 5);
+  CHECK(*s.deviation == doctest::Approx(2.13809).epsilon(1e-5));
+  CHECK(*s.low == doctest::Approx(5 - 2.36462 * 2.13809 / std::sqrt(8.0)).epsilon(1e-4));
+  CHECK(*s.high - 5 == doctest::Approx(5 - *s.low));
+  CHECK(statistic({3}).mean == 3);
+  CHECK(!statistic({3}).deviation);
+  CHECK_THROWS_AS(statistic({}), Error);
+}
+
+TEST_CASE("Student's t goes on smoothly where its table ends") {
+  const auto half = [](int64_t n) {  // of n values, half of them 0 and half 1, without the factor s / sqrt(n)
+    std::vector<double> values(n, 0);
+    for (int64_t i = 0; i < n; i += 2) values[i] = 1;
+    const Statistic s = statistic(values);
+    return (*s.high - s.mean) * std::sqrt(double(n)) / *s.deviation;
+  };
+  CHECK(half(31) == doctest::Approx(2.0423).epsilon(1e-5));
+  CHECK(half(32) == doctest::Approx(2.0395).epsilon(1e-4));
+  CHECK(half(61) == doctest::Approx(2.0003).epsilon(1e-4));
+  CHECK(half(1001) == doctest::Approx(1.9623).epsilon(1e-4));
+}
+
+TEST_CASE("runs that differ in their seeds alone are a group") {
+  Runs runs;
+  runs.add(run(1, 0.5, "glyphs,permute=1"), matrix(0.8, 0.6));
+  runs.add(run(1, 1.5, "glyphs,permute=1"), matrix(0.8, 0.7));
+  runs.add(run(2, 0.5, "glyphs,permute=2"), matrix(0.9, 0.8));
+  REQUIRE(runs.groups().size() == 2);
+  const auto& group = runs.groups()[0];
+  CHECK(group.seeds == std::vector<uint64_t>{1, 2});
+  CHECK(*group.measures.at("acc")[1] == doctest::Approx(0.85));
+  const auto object = to_json(runs)["groups"];
+  CHECK(object[0]["acc"]["mean"].get<double>() == doctest::Approx(0.8));
+  CHECK(object[0]["mean_drop"]["values"].size() == 2);
+  CHECK(object[1]["acc"]["deviation"].is_null());
+  CHECK(object[0]["fwt"].is_null());
+  CHECK(to_csv(runs).find("\n2,mlp:4,1,0.800000,") != std::string::npos);
+}
+
+TEST_CASE("a run whose measures can't be told is refused") {
+  Runs runs;
+  auto unknown = matrix(0.8, 0.6);
+  unknown.accuracy[1][0].reset();
+  CHECK_THROWS_WITH_AS(runs.add(run(1, 1), unknown), doctest::Contains("last model of each run"), Error);
+}

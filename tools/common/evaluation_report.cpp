@@ -1,0 +1,98 @@
+#include "common/evaluation_report.h"
+
+#include <algorithm>
+
+#include "common/print.h"
+#include "common/table.h"
+
+namespace mas::tool {
+namespace {
+
+struct Line {
+  const char *key, *name;
+  bool sign;
+};
+constexpr Line kLines[] = {{"acc", "ACC", false},
+                           {"bwt", "BWT", true},
+                           {"fwt", "FWT", true},
+                           {"forgetting", "forgetting", false},
+                           {"mean_drop", "mean drop", false},
+                           {"mean_intransigence", "intransigence", false}};
+
+std::string percent(const std::optional<double>& value, bool sign = false) {
+  if (!value) return "-";
+  return sign ? fmt::format("{:+.2f}", 100 * *value) : fmt::format("{:.2f}", 100 * *value);
+}
+
+void add_row(Table& table, const char* name, const std::vector<std::optional<double>>& values) {
+  std::vector<std::string> cells{name};
+  for (const auto& value : values) cells.push_back(percent(value));
+  const bool any = std::any_of(values.begin(), values.end(), [](const auto& value) { return value.has_value(); });
+  if (any && values.size() > 1) table.add(cells);
+}
+
+std::string spread(const std::vector<std::optional<double>>& values, bool sign) {
+  std::vector<double> known;
+  for (const auto& value : values)
+    if (value) known.push_back(*value);
+  if (known.empty()) return "-";
+  const Statistic s = statistic(known);
+  return percent(s.mean, sign) + (s.deviation ? fmt::format(" ± {:.2f}", 100 * *s.deviation) : "");
+}
+
+}  // namespace
+
+void print_matrix(std::FILE* out, const AccuracyMatrix& matrix, const Measures& measures) {
+  Table table;
+  std::vector<std::string> header{"accuracy, %"};
+  header.insert(header.end(), matrix.tasks.begin(), matrix.tasks.end());
+  table.add(header);
+  for (size_t i = 0; i < matrix.models.size(); i++) {
+    std::vector<std::string> cells{matrix.models[i]};
+    for (const auto& cell : matrix.accuracy[i]) cells.push_back(percent(cell));
+    table.add(cells);
+  }
+  add_row(table, "drop", measures.drop);
+  add_row(table, "joint", matrix.joint);
+  add_row(table, "intransigence", measures.intransigence);
+  table.print(out);
+  print(out, "\n");
+  const std::optional<double> values[] = {measures.acc,        measures.bwt,       measures.fwt,
+                                          measures.forgetting, measures.mean_drop, measures.mean_intransigence};
+  for (size_t i = 0; i < std::size(kLines); i++) {
+    const auto& [key, name, sign] = kLines[i];
+    if (!values[i]) continue;
+    print(out, "{:<13} {:>7} %   {}\n", name, percent(values[i], sign), measure_definitions().at(key));
+  }
+}
+
+void print_runs(std::FILE* out, const Runs& runs) {
+  std::vector<Line> shown;
+  for (const Line& line : kLines) {
+    const auto has = [&](const RunGroup& group) {
+      const auto found = group.measures.find(line.key);
+      return found != group.measures.end() && spread(found->second, false) != "-";
+    };
+    if (std::any_of(runs.groups().begin(), runs.groups().end(), has)) shown.push_back(line);
+  }
+  Table table;
+  std::vector<std::string> header{"mean ± standard deviation, %", "runs"};
+  for (const Line& line : shown) header.emplace_back(line.name);
+  header.emplace_back("95 % interval of ACC");
+  table.add(header);
+  for (const auto& group : runs.groups()) {
+    const size_t count = group.models.size();
+    std::vector<std::string> cells{group.models.front() + (count > 1 ? " ..." : ""), std::to_string(count)};
+    for (const Line& line : shown) cells.push_back(spread(group.measures.at(line.key), line.sign));
+    std::vector<double> acc;
+    for (const auto& value : group.measures.at("acc")) acc.push_back(*value);
+    const Statistic s = statistic(acc);
+    cells.push_back(s.low ? fmt::format("{} to {}", percent(s.low), percent(s.high)) : "-");
+    table.add(cells);
+  }
+  table.print(out);
+  print(out, "\n");
+  for (const Line& line : shown) print(out, "{:<13} {}\n", line.name, measure_definitions().at(line.key));
+}
+
+}  // namespace mas::tool
