@@ -46,7 +46,8 @@ void add_options(CLI::App& app, Options& o) {
                    ->check(mas::tool::whole(0, UINT64_MAX))
                    ->capture_default_str()
                    ->type_name("N");
-  app.add_option("--combine", i.combine, "how tasks add up: sum, ema:G or normalised [the model's rule, or sum]")
+  app.add_option("--combine", i.combine,
+                 "sum, ema:G, decay:G, normalised or anchors [the model's rule; ewc anchors, else sum]")
       ->type_name("NAME")
       ->capture_default_str();
   auto* outputs = app.add_option("--outputs", i.outputs, "head: of the running task; all: of every head")

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "mas/error.h"
 #include "mas/text.h"
@@ -29,17 +31,42 @@ NamedTensors normalised(const NamedTensors& omega) {
   return scaled;
 }
 
+// What is kept of the old Ω and taken of the new.
+std::pair<double, double> shares(const Combine& how) {
+  if (how.kind == Combine::Kind::kEma) return {how.gamma, 1 - how.gamma};
+  return {how.kind == Combine::Kind::kDecay ? how.gamma : 1, 1};
+}
+
 NamedTensors combine(const ImportanceRecord& record) {
   if (record.sum.empty() || record.count == 0) return record.closed;
   const Combine how = parse_combine(record.combine);
   NamedTensors omega = mean(record);
   if (how.kind == Combine::Kind::kNormalised) omega = normalised(omega);
+  const auto [kept, taken] = shares(how);
   for (auto& [name, value] : omega) {
     const auto old = record.closed.find(name);
-    if (old == record.closed.end()) continue;
-    value = how.kind == Combine::Kind::kEma ? how.gamma * old->second + (1 - how.gamma) * value : old->second + value;
+    if (old != record.closed.end()) value = kept * old->second + taken * value;
   }
   return omega;
+}
+
+bool has_anchors(const ImportanceRecord& record) {
+  return parse_combine(record.combine).kind == Combine::Kind::kAnchors;
+}
+
+// That of the paper: EWC holds each task where it was, the others have one anchor.
+std::string usual_combine(const std::string& method) { return method == "ewc" ? "anchors" : "sum"; }
+
+bool equal(const NamedTensors& a, const NamedTensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.first == y.first && x.second.equal(y.second); });
+}
+
+void close_running(ImportanceRecord& record) {
+  if (record.count > 0) record.closed_tasks++;
+  record.closed = combine(record);
+  record.sum.clear();
+  record.count = 0;
 }
 
 void check_same_shapes(const NamedTensors& theirs, const NamedTensors& ours, const std::string& name) {
@@ -60,12 +87,17 @@ void check_same_shapes(const NamedTensors& theirs, const NamedTensors& ours, con
 Combine parse_combine(const std::string& text) {
   if (text == "sum") return {};
   if (text == "normalised") return {Combine::Kind::kNormalised, 0};
-  if (text.rfind("ema:", 0) == 0) {
+  if (text == "anchors") return {Combine::Kind::kAnchors, 0};
+  const auto parts = cut(text, ':');
+  const bool ema = parts[0] == "ema";
+  if ((ema || parts[0] == "decay") && parts.size() == 2) {
     double gamma = 0;
-    if (parse_number(text.substr(4), gamma) && gamma >= 0 && gamma < 1) return {Combine::Kind::kEma, gamma};
-    throw UsageError("--combine", fmt::format("ema needs a number from 0 to below 1, such as ema:0.5, got {}", text));
+    if (parse_number(parts[1], gamma) && gamma >= 0 && gamma < 1)
+      return {ema ? Combine::Kind::kEma : Combine::Kind::kDecay, gamma};
+    throw UsageError("--combine",
+                     fmt::format("{0} needs a number from 0 to below 1, such as {0}:0.5, got {1}", parts[0], text));
   }
-  throw UsageError("--combine", fmt::format("must be sum, ema:G or normalised, got {}", text));
+  throw UsageError("--combine", fmt::format("must be sum, ema:G, decay:G, normalised or anchors, got {}", text));
 }
 
 NamedTensors total_importance(const ImportanceRecord& record) { return combine(record); }
@@ -80,14 +112,15 @@ void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::strin
                                   record.method, record.estimator, record.outputs));
   }
   if (!combine_text.empty()) record.combine = combine_text;
-  if (record.combine.empty()) record.combine = "sum";
-  if (!running) {
-    const bool fed = record.count > 0;
-    record.closed = combine(record);
-    if (fed) record.closed_tasks++;
-    record.sum.clear();
-    record.count = 0;
+  if (record.combine.empty()) record.combine = usual_combine(kind.method);
+  if (!has_anchors(record)) {
+    record.anchor.clear();
+  } else if ((!running && record.count > 0) || (!record.closed.empty() && record.anchor.empty())) {
+    throw Error(name,
+                "the weights that its earlier importance belongs to are gone, and --combine anchors needs them; "
+                "give it from the first task on, before the next is trained");
   }
+  if (!running) close_running(record);
   record.tasks = kind.tasks;
   record.method = kind.method;
   record.estimator = kind.estimator;
@@ -120,14 +153,25 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
   }
   begin_feed(merged, {other.tasks, other.method, other.estimator, other.outputs},
              combine_text.empty() ? other.combine : combine_text, name);
-  bool same = merged.closed.size() == other.closed.size();
-  for (const auto& [tensor, value] : other.closed) {
-    const auto own = merged.closed.find(tensor);
-    same = same && own != merged.closed.end() && own->second.equal(value);
-  }
-  if (!same) throw Error(name, "its finished tasks left another importance: not a shard of the same run");
+  if (!equal(merged.closed, other.closed) || !equal(merged.anchor, other.anchor))
+    throw Error(name, "its finished tasks left another importance: not a shard of the same run");
   feed(merged, other.sum, other.count);
   record = std::move(merged);
+}
+
+void fold_anchors(ImportanceRecord& record, const NamedTensors& weights) {
+  if (record.sum.empty() || !has_anchors(record)) return;
+  for (const auto& [name, omega] : mean(record)) {
+    const at::Tensor theta = weights.at(name).detach().to(at::kDouble), running = omega.to(at::kDouble);
+    at::Tensor& anchor = record.anchor[name];
+    if (!anchor.defined()) anchor = theta;
+    const at::Tensor before = anchor.to(at::kDouble);
+    const auto closed = record.closed.find(name);
+    const at::Tensor total = closed == record.closed.end() ? running : closed->second + running;
+    const at::Tensor share = at::where(total > 0, running / total, at::ones_like(total));
+    anchor = (before + share * (theta - before)).to(at::kFloat);
+  }
+  close_running(record);
 }
 
 void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
@@ -137,9 +181,12 @@ void check_combinable(const ImportanceRecord& record, const NamedTensors& parame
   } catch (const UsageError&) {
     throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
   }
-  for (const auto& [group, omega] : {std::pair{"closed", &record.closed}, {"sum", &record.sum}}) {
+  const bool anchored = has_anchors(record) && !record.closed.empty();
+  for (const auto& [group, tensors, needed] : {std::tuple{"closed", &record.closed, !record.closed.empty()},
+                                               {"anchor", &record.anchor, anchored},
+                                               {"sum", &record.sum, !record.sum.empty()}}) {
     for (const auto& [tensor, value] : parameters) {
-      if (!omega->empty() && !omega->count(tensor))
+      if (needed && !tensors->count(tensor))
         throw Error(name, fmt::format("/importance/{}/{} is missing", group, tensor));
     }
   }

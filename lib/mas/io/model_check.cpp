@@ -53,8 +53,9 @@ void check_tensors(const NamedTensors& tensors, const std::string& path, const s
   }
 }
 
+// An anchor may be negative, Ω may not.
 void check_omega(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
-                 const std::string& name) {
+                 const std::string& name, bool may_be_negative = false) {
   for (const auto& [key, tensor] : omega) {
     if (!tensor.defined()) throw Error(name, path + key + ": no tensor");
     const auto weight = weights.find(key);
@@ -65,7 +66,7 @@ void check_omega(const NamedTensors& omega, const NamedTensors& weights, const s
       throw Error(name, path + key + ": importance of other parameters: shape " + shape_text(tensor.sizes()) +
                             ", but /weights/" + key + " has " + shape_text(weight->second.sizes()));
     }
-    check_values(tensor, false, path + key, name);
+    check_values(tensor, may_be_negative, path + key, name);
   }
 }
 
@@ -92,6 +93,7 @@ void check_model(const ModelFile& model, const std::string& name) {
   check_tensors(model.optimizer, "/optimizer/", name);
   const ImportanceRecord& importance = model.importance;
   check_omega(importance.closed, model.weights, "/importance/closed/", name);
+  check_omega(importance.anchor, model.weights, "/importance/anchor/", name, true);
   check_omega(importance.sum, model.weights, "/importance/sum/", name);
   if (importance.count < 0 || importance.tasks < 0 || importance.closed_tasks < 0) {
     throw Error(name, "/importance: a negative count");

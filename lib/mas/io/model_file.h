@@ -12,6 +12,7 @@ namespace mas {
 /// Ω as it is stored: sums and counts, so that it can be fed, merged and combined (see importance/importance.h).
 struct ImportanceRecord {
   NamedTensors closed;           ///< float32, the parameter's shape: Ω of the finished tasks, combined
+  NamedTensors anchor;           ///< float32, for each of `closed` under the rule "anchors": the mean of the weights
   NamedTensors sum;              ///< float64, the parameter's shape: the running task, summed over samples
   int64_t count = 0;             ///< samples in `sum`, not batches
   int64_t tasks = 0;             ///< how many tasks the model had learned when `sum` was begun
@@ -19,7 +20,7 @@ struct ImportanceRecord {
   std::string method;            ///< "mas", "local", ...; empty: there is no importance
   std::string estimator;         ///< "per-sample" or "batch:N"
   std::string outputs = "head";  ///< what F was: "head" or "all"
-  std::string combine;           ///< "sum", "ema:G" or "normalised"
+  std::string combine;           ///< "sum", "ema:G", "decay:G", "normalised" or "anchors"
   bool empty() const { return closed.empty() && sum.empty(); }
 };
 

@@ -32,7 +32,7 @@ using RawTensors = std::map<std::string, RawTensor>;
 struct RawModel {
   std::string arch, tasks, results, progress;  // JSON, empty when absent
   std::string script;
-  RawTensors weights, buffers, optimizer, closed, sum;
+  RawTensors weights, buffers, optimizer, closed, anchor, sum;
   std::map<std::string, RawTensors> heads;
   ImportanceRecord importance;  // without its tensors
   int format_minor = 0;
@@ -213,6 +213,8 @@ class Reader {
     for (const hdf5::Link& link : hdf5::links(group, name_)) {
       if (link.name == "closed") {
         model_.closed = tensors("/importance/closed", Kind::kClosed);
+      } else if (link.name == "anchor") {
+        model_.anchor = tensors("/importance/anchor", Kind::kClosed);
       } else if (link.name == "sum") {
         model_.sum = tensors("/importance/sum", Kind::kSum);
       } else {
@@ -292,6 +294,7 @@ ModelFile to_model(RawModel raw, const std::string& name) {
   for (const auto& [task, head] : raw.heads) model.heads[task] = to_tensors(head);
   model.importance = std::move(raw.importance);
   model.importance.closed = to_tensors(raw.closed);
+  model.importance.anchor = to_tensors(raw.anchor);
   model.importance.sum = to_tensors(raw.sum);
   model.format_minor = raw.format_minor;
   if (!raw.unknown->empty()) model.unknown = std::move(raw.unknown);

@@ -160,6 +160,8 @@ void write_importance(hid_t file, const ImportanceRecord& importance) {
   write_attribute(group, "method", importance.method);
   write_attribute(group, "outputs", importance.outputs);
   write_attribute(group, "tasks", importance.tasks);
+  if (!importance.anchor.empty())
+    write_tensors(group, "anchor", converted(importance.anchor, at::kFloat), "/importance");
   if (!importance.closed.empty())
     write_tensors(group, "closed", converted(importance.closed, at::kFloat), "/importance");
   if (!importance.sum.empty()) write_tensors(group, "sum", converted(importance.sum, at::kDouble), "/importance");
@@ -197,8 +199,8 @@ size_t data_bytes(const ModelFile& model) {
   const auto add = [&](const NamedTensors& tensors) {
     for (const auto& entry : tensors) bytes += entry.second.nbytes();
   };
-  for (const auto* tensors :
-       {&model.weights, &model.buffers, &model.importance.closed, &model.importance.sum, &model.optimizer}) {
+  for (const auto* tensors : {&model.weights, &model.buffers, &model.importance.anchor, &model.importance.closed,
+                              &model.importance.sum, &model.optimizer}) {
     add(*tensors);
   }
   for (const auto& head : model.heads) add(head.second);

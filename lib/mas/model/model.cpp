@@ -245,7 +245,7 @@ void Model::add_task(const TaskRecord& task) {
       }
       auto& weight = file.weights["head." + local];
       weight = before ? append_rows(weight, value.to(dtype)) : value.to(dtype);
-      for (auto* omega : {&file.importance.closed, &file.importance.sum}) {
+      for (auto* omega : {&file.importance.closed, &file.importance.anchor, &file.importance.sum}) {
         const auto it = omega->find("head." + local);
         if (it == omega->end()) continue;
         it->second = append_rows(it->second, at::zeros(value.sizes(), it->second.options()));

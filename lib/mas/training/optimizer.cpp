@@ -29,7 +29,7 @@ OptimizerOptions::Kind parse_optimizer(const std::string& text) {
 }
 
 Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty)
-    : options_(options), lambda_(penalty.active() ? penalty.lambda : 0), penalty_step_(penalty.step) {
+    : options_(options), lambda_(penalty.active() ? penalty.weight() : 0), penalty_step_(penalty.step) {
   const bool adam = options.kind == OptimizerOptions::Kind::kAdam;
   for (auto& [name, parameter] : parameters) {
     Slot slot;

@@ -12,6 +12,12 @@ PenaltyStep parse_penalty_step(const std::string& text) {
   throw UsageError("--penalty-step", fmt::format("must be gradient or proximal, got {}", text));
 }
 
+double penalty_factor(const std::string& method) {
+  static const std::map<std::string, double> factors{{"mas", 1}, {"local", 1}, {"si", 1}, {"l2", 1}, {"ewc", 0.5}};
+  const auto it = factors.find(method);
+  return it == factors.end() ? 1 : it->second;
+}
+
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters) {
   if (!penalty.active()) return 0;
   at::NoGradGuard no_grad;
@@ -20,7 +26,7 @@ double penalty_value(const Penalty& penalty, const NamedTensors& parameters) {
     const auto distance = parameters.at(name).detach() - penalty.anchor.at(name);
     value += (omega * distance.square()).sum(at::kDouble).item<double>();
   }
-  return penalty.lambda * value;
+  return penalty.weight() * value;
 }
 
 LargestOmega largest_omega(const NamedTensors& omega) {
@@ -35,11 +41,12 @@ LargestOmega largest_omega(const NamedTensors& omega) {
 void check_stable(const Penalty& penalty, double lr, double momentum) {
   if (!penalty.active() || penalty.step != PenaltyStep::kGradient) return;
   const auto largest = largest_omega(penalty.omega);
-  const double stiffness = 2 * penalty.lambda * lr * largest.value, bound = 2 * (1 + momentum);
+  const double stiffness = 2 * penalty.weight() * lr * largest.value, bound = 2 * (1 + momentum);
   if (stiffness <= bound) return;
-  throw Error("--lambda", fmt::format("training would diverge: 2*lambda*lr*omega = {:.3g} in {} is above {:.3g}; use "
+  throw Error("--lambda", fmt::format("training would diverge: {}lambda*lr*omega = {:.3g} in {} is above {:.3g}; use "
                                       "--penalty-step proximal, or --lambda below {:.3g}",
-                                      stiffness, largest.parameter, bound, penalty.lambda * bound / stiffness));
+                                      penalty.factor == 1 ? "2*" : "", stiffness, largest.parameter, bound,
+                                      penalty.lambda * bound / stiffness));
 }
 
 }  // namespace mas

@@ -12,16 +12,22 @@ enum class PenaltyStep {
 };
 PenaltyStep parse_penalty_step(const std::string& text);  ///< throws UsageError
 
+/// What λ Σ Ω (θ − θ*)² is multiplied by where Ω is of this method (mas-importance's --method): ½ for ewc, whose
+/// formula has it (Kirkpatrick et al. 2017, eq. 3).
+double penalty_factor(const std::string& method);
+
 struct Penalty {
   double lambda = 0;
+  double factor = 1;  ///< penalty_factor()
   PenaltyStep step = PenaltyStep::kGradient;
   NamedTensors omega;   ///< float32, not negative; parameters without an entry are free
   NamedTensors anchor;  ///< θ*, for each entry of omega
 
+  double weight() const { return factor * lambda; }
   bool active() const { return lambda > 0 && !omega.empty(); }
 };
 
-/// λ Σ Ω (θ − θ*)², in double.
+/// factor · λ Σ Ω (θ − θ*)², in double.
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters);
 
 /// The largest Ω and where it lies.
@@ -32,8 +38,8 @@ struct LargestOmega {
 LargestOmega largest_omega(const NamedTensors& omega);
 
 /// SGD with the gradient step multiplies the distance to the anchor by 1 − 2λ·lr·Ω each step (with momentum μ it grows
-/// from 2λ·lr·Ω = 2(1 + μ) on). Throws Error naming the parameter, the bound and what to do where training would
-/// diverge.
+/// from 2λ·lr·Ω = 2(1 + μ) on), λ times the factor. Throws Error naming the parameter, the bound and what to do where
+/// training would diverge.
 void check_stable(const Penalty& penalty, double lr, double momentum);
 
 }  // namespace mas

@@ -35,6 +35,13 @@ NamedTensors snapshot(const NamedTensors& tensors, NamedTensors into = {}) {
   return into;
 }
 
+// θ*: where the tasks before have left their own, those; else where this training starts.
+NamedTensors anchor(const Model& model) {
+  const ImportanceRecord& importance = model.file.importance;
+  if (importance.empty()) return {};
+  return importance.anchor.empty() ? snapshot(model.trainable_parameters()) : importance.anchor;
+}
+
 struct Rows {
   std::vector<int64_t> training, validation;  // each in the order of the data
 };
@@ -89,9 +96,11 @@ class Run {
     if (has_state(model.file)) {
       state_ = restore_state(model.file, options.epochs, model.name());
     } else {
-      state_.anchor = model.file.importance.empty() ? NamedTensors{} : snapshot(model.trainable_parameters());
+      fold_anchors(model.file.importance, model.shared_parameters());
+      state_.anchor = anchor(model);
     }
     penalty_.lambda = options.lambda;
+    penalty_.factor = penalty_factor(model.file.importance.method);
     penalty_.step = options.penalty_step;
     penalty_.omega = total_importance(model.file.importance);
     for (const auto& name : model.network().frozen()) penalty_.omega.erase(name);

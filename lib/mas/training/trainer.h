@@ -30,7 +30,7 @@ TrainOptions parse_train_options(const nlohmann::json& object, const std::string
 struct EpochReport {
   int64_t epoch = 0, epochs = 0;     ///< from 1
   double loss = 0;                   ///< mean cross entropy over the epoch's samples, without the penalty
-  double penalty = 0;                ///< λ Σ Ω (θ − θ*)² after the epoch
+  double penalty = 0;                ///< penalty_value() after the epoch
   double accuracy = 0;               ///< on the epoch's batches, as they were trained
   std::optional<double> validation;  ///< accuracy after the epoch
   double seconds = 0;
@@ -42,9 +42,10 @@ struct TrainCallbacks {
 };
 
 /// Trains the task `model.tasks().back()`, which must have been added, on `data`. The anchor θ* is the model's weights
-/// as they come. Writes `checkpoint` after each epoch unless it is empty. A model that came from a checkpoint goes on
-/// where it stopped, bit for bit. Throws Error where training would diverge (before the first step) or loss or weights
-/// stop being finite. Draws dropout masks from LibTorch's default generator, which it seeds.
+/// as they come, or those of each task before (fold_anchors(), which is called first). Writes `checkpoint` after each
+/// epoch unless it is empty. A model that came from a checkpoint goes on where it stopped, bit for bit. Throws Error
+/// where training would diverge (before the first step) or loss or weights stop being finite. Draws dropout masks from
+/// LibTorch's default generator, which it seeds.
 void train(Model& model, Dataset& data, const TrainOptions& options, const std::string& checkpoint = "",
            const TrainCallbacks& callbacks = {});
 

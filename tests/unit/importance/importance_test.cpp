@@ -29,7 +29,7 @@ TEST_CASE("feeding goes on where it stopped, and the mean is over all samples") 
   CHECK(record.closed.empty());
 }
 
-TEST_CASE("the first feed after a new task closes the one before, by sum, average or normalised") {
+TEST_CASE("the first feed after a new task closes the one before, by sum, average, decay or normalised") {
   const auto second = [](const char* combine) {
     auto record = fed(4, 2);  // omega 2, 4
     begin_feed(record, {2, "mas", "per-sample", "head"}, combine, "a.h5");
@@ -39,8 +39,75 @@ TEST_CASE("the first feed after a new task closes the one before, by sum, averag
   CHECK(total(second("sum")) == 12);
   CHECK(second("sum").closed_tasks == 1);
   CHECK(total(second("ema:0.25")) == doctest::Approx(0.25 * 2 + 0.75 * 10));
+  CHECK(total(second("decay:0.25")) == doctest::Approx(0.25 * 2 + 10));
   // Each task's omega divided by its mean (3 and 15) before adding.
   CHECK(total(second("normalised")) == doctest::Approx(2.0 / 3 + 10.0 / 15));
+}
+
+TEST_CASE("anchors fold into the one quadratic that has the gradient of a penalty for each task") {
+  torch::manual_seed(4);
+  constexpr int kTasks = 4;
+  ImportanceRecord record;
+  std::vector<at::Tensor> fisher, theta;
+  for (int t = 0; t < kTasks; t++) {
+    theta.push_back(torch::randn({50}));
+    fisher.push_back(torch::rand({50}, at::kDouble));
+    fisher[t][t] = 0;   // important to all tasks but one
+    fisher[t][10] = 0;  // to none
+    begin_feed(record, {t + 1, "ewc", "fisher-exact", "head"}, "", "a.h5");
+    feed(record, {{"w", fisher[t] * 8}}, 8);
+    fold_anchors(record, {{"w", theta[t]}});
+    CHECK(record.sum.empty());
+    CHECK(record.closed_tasks == t + 1);
+  }
+  CHECK(record.combine == "anchors");
+  const auto omega = total_importance(record).at("w").to(at::kDouble), anchor = record.anchor.at("w").to(at::kDouble);
+  CHECK(record.anchor.at("w")[10].item<float>() == theta[kTasks - 1][10].item<float>());
+  double constant = 0;
+  for (int trial = 0; trial < 3; trial++) {
+    const auto w = torch::randn({50}, at::kDouble);
+    double folded = 0, each = 0;
+    for (int64_t i = 0; i < 50; i++) {
+      const double at = w[i].item<double>(), o = omega[i].item<double>(), a = anchor[i].item<double>();
+      double slope = 0;
+      for (int t = 0; t < kTasks; t++) {
+        const double f = fisher[t][i].item<double>(), distance = at - theta[t][i].item<double>();
+        each += f * distance * distance;
+        slope += 2 * f * distance;
+      }
+      folded += o * (at - a) * (at - a);
+      CHECK(2 * o * (at - a) == doctest::Approx(slope).epsilon(1e-5));
+    }
+    if (trial == 0) constant = each - folded;
+    CHECK(each - folded == doctest::Approx(constant).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("tasks whose weights are gone get no anchors") {
+  auto record = fed(1, 1);
+  const std::string gone =
+      "a.h5: the weights that its earlier importance belongs to are gone, and --combine anchors "
+      "needs them; give it from the first task on, before the next is trained";
+  CHECK_THROWS_WITH_AS(begin_feed(record, {2, "mas", "per-sample", "head"}, "anchors", "a.h5"), gone.c_str(), Error);
+  record = fed(1, 1);
+  begin_feed(record, {2, "mas", "per-sample", "head"}, "sum", "a.h5");  // closes the first
+  feed(record, doubles({1, 1}), 1);
+  CHECK_THROWS_WITH_AS(begin_feed(record, {2, "mas", "per-sample", "head"}, "anchors", "a.h5"), gone.c_str(), Error);
+  // In time it is no matter that the task was fed under another rule, and back there is one anchor again.
+  record = fed(1, 1);
+  begin_feed(record, {1, "mas", "per-sample", "head"}, "anchors", "a.h5");
+  fold_anchors(record, {{"w", torch::ones({2})}});
+  CHECK(record.anchor.at("w").equal(torch::ones({2})));
+  begin_feed(record, {2, "mas", "per-sample", "head"}, "sum", "a.h5");
+  CHECK(record.anchor.empty());
+  CHECK(total(record) == 1);
+}
+
+TEST_CASE("other rules leave the running task open when a training starts") {
+  auto record = fed(1, 1);
+  fold_anchors(record, {{"w", torch::ones({2})}});
+  CHECK(record.count == 1);
+  CHECK(record.anchor.empty());
 }
 
 TEST_CASE("samples of another method aren't mixed in") {
@@ -88,6 +155,12 @@ TEST_CASE("importance that can't be combined for each parameter is refused") {
   CHECK_NOTHROW(check_combinable({}, w, "a.h5"));
   CHECK_THROWS_WITH_AS(check_combinable(record, {{"w", torch::zeros({2})}, {"x", torch::zeros({2})}}, "a.h5"),
                        "a.h5: /importance/sum/x is missing", Error);
+  auto folded = fed(1, 1);
+  folded.combine = "anchors";
+  fold_anchors(folded, w);
+  CHECK_NOTHROW(check_combinable(folded, w, "a.h5"));
+  folded.anchor.clear();
+  CHECK_THROWS_WITH_AS(check_combinable(folded, w, "a.h5"), "a.h5: /importance/anchor/w is missing", Error);
   record.sum["w"][1] = 1e300;
   CHECK_THROWS_WITH_AS(check_combinable(record, w, "a.h5"),
                        "a.h5: /importance/sum/w: 1e+300 a sample, which float32 can't hold", Error);
@@ -98,8 +171,9 @@ TEST_CASE("importance that can't be combined for each parameter is refused") {
 
 TEST_CASE("combine rules are parsed strictly") {
   CHECK(parse_combine("ema:0.5").gamma == 0.5);
-  for (const char* text :
-       {"", "mean", "ema", "ema:", "ema:1", "ema:-0.1", "ema:nan", "ema:0.5x", "ema: 0.5", "ema:0x0.8p0"}) {
+  CHECK((parse_combine("decay:0").kind == Combine::Kind::kDecay));
+  for (const char* text : {"", "mean", "ema", "ema:", "ema:1", "ema:-0.1", "ema:nan", "ema:0.5x", "ema: 0.5",
+                           "ema:0x0.8p0", "decay", "decay:1", "sum:1", "ema:0.1:0.2"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_combine(text), UsageError);
   }

@@ -27,9 +27,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-TEST_CASE("a sound model passes, negative zero in its importance included") {
+TEST_CASE("a sound model passes, negative zero in its importance and negative anchors included") {
   auto model = model_with_importance();
   model.importance.closed["w"][0][0] = -0.0;
+  model.importance.anchor["w"] = torch::full({2, 3}, -1.0);
   CHECK(fault(model).empty());
 }
 
@@ -44,6 +45,9 @@ TEST_CASE("NaN and infinity are named with their tensor wherever they are") {
     model = model_with_importance();
     model.importance.sum["w"][0][1] = bad;
     CHECK(fault(model) == "x.h5: /importance/sum/w: holds NaN or infinity");
+    model = model_with_importance();
+    model.importance.anchor["w"] = torch::full({2, 3}, bad);
+    CHECK(fault(model) == "x.h5: /importance/anchor/w: holds NaN or infinity");
     model = model_with_importance();
     model.heads["low"]["b"] = torch::full({1}, bad);
     CHECK(fault(model) == "x.h5: /heads/low/b: holds NaN or infinity");

@@ -24,6 +24,7 @@ mas::ModelFile small_model() {
   model.buffers["mask"] = torch::tensor({true, false}, torch::kBool);
   model.heads["low"]["fc.weight"] = torch::ones({2, 2});
   model.importance.closed["layers.0.weight"] = torch::full({2, 3}, 0.25f);
+  model.importance.anchor["layers.0.weight"] = torch::full({2, 3}, -1.5f);
   model.importance.sum["layers.0.weight"] = torch::full({2, 3}, 3.0, torch::kDouble);
   model.importance.count = 12;
   model.importance.tasks = 2;
@@ -59,6 +60,7 @@ void check_equal(const mas::ModelFile& a, const mas::ModelFile& b) {
   REQUIRE(a.heads.size() == b.heads.size());
   for (const auto& [task, head] : a.heads) check_equal(head, b.heads.at(task));
   check_equal(a.importance.closed, b.importance.closed);
+  check_equal(a.importance.anchor, b.importance.anchor);
   check_equal(a.importance.sum, b.importance.sum);
   CHECK(a.importance.count == b.importance.count);
   CHECK(a.importance.tasks == b.importance.tasks);

@@ -43,6 +43,7 @@ TEST_CASE("scenario class grows one head and keeps the old outputs and their imp
   model.add_task(task("a", {4, 1}, Scenario::kClass));
   const auto before = model.file.weights.at("head.weight").clone();
   model.file.importance.closed["head.weight"] = torch::ones({2, 5});
+  model.file.importance.anchor["head.weight"] = before;
   model.add_task(task("b", {1, 9, 8}, Scenario::kClass));
   const auto after = model.file.weights.at("head.weight");
   CHECK(after.sizes() == at::IntArrayRef({4, 5}));
@@ -50,6 +51,8 @@ TEST_CASE("scenario class grows one head and keeps the old outputs and their imp
   const auto omega = model.file.importance.closed.at("head.weight");
   CHECK(omega.narrow(0, 0, 2).equal(torch::ones({2, 5})));
   CHECK(omega.narrow(0, 2, 2).equal(torch::zeros({2, 5})));
+  CHECK(model.file.importance.anchor.at("head.weight").narrow(0, 0, 2).equal(before));
+  CHECK(model.file.importance.anchor.at("head.weight").sizes() == after.sizes());
   CHECK(model.targets(torch::tensor({8, 4, 1}, at::kLong), model.task("b")).equal(torch::tensor({3, 0, 1}, at::kLong)));
 }
 

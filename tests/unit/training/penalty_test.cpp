@@ -88,6 +88,30 @@ TEST_CASE("the penalty's value is the sum of its terms") {
   CHECK(penalty_value(penalty, {{"w", w}}) == doctest::Approx(want));
 }
 
+TEST_CASE("the Fisher information weighs half as much, in value, step and bound") {
+  CHECK(penalty_factor("ewc") == 0.5);
+  for (const char* method : {"mas", "local", "si", "l2", "another program's"}) CHECK(penalty_factor(method) == 1);
+  torch::manual_seed(4);
+  for (const auto step : {PenaltyStep::kGradient, PenaltyStep::kProximal}) {
+    auto half = example(step, 0.8), whole = half;
+    half.factor = 0.5;
+    whole.lambda = 0.4;
+    const auto start = torch::randn({3, 37}), gradient = torch::randn({3, 37});
+    CHECK(penalty_value(half, {{"w", start}}) == doctest::Approx(penalty_value(whole, {{"w", start}})));
+    CHECK(sgd(half, start, gradient, 0.1).equal(sgd(whole, start, gradient, 0.1)));
+  }
+  Penalty penalty;
+  penalty.lambda = 10;
+  penalty.factor = 0.5;
+  penalty.omega["a"] = torch::full({2}, 30.0);
+  penalty.anchor["a"] = torch::zeros({2});
+  CHECK_NOTHROW(check_stable(penalty, 0.006, 0));  // 10 * 0.006 * 30 = 1.8
+  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.01, 0),
+                       "--lambda: training would diverge: lambda*lr*omega = 3 in a is above 2; use --penalty-step "
+                       "proximal, or --lambda below 6.67",
+                       Error);
+}
+
 TEST_CASE("a gradient step that would diverge is refused with the bound") {
   Penalty penalty;
   penalty.lambda = 10;

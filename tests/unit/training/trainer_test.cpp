@@ -90,6 +90,55 @@ TEST_CASE("training learns, and reports loss, accuracy and penalty") {
   CHECK(!model.shared_parameters().begin()->second.requires_grad());
 }
 
+TEST_CASE("under the rule anchors a training closes the task before, and its penalty is about where that was") {
+  const auto path = (std::filesystem::temp_directory_path() / "mas_trainer_anchors.h5").string();
+  auto data = MemoryDataset::clouds(600, 8, 4, 1);
+  const auto important = [&] {
+    auto model = with_task(data);
+    auto& record = model.file.importance;
+    for (const auto& [name, value] : model.shared_parameters()) {
+      record.closed[name] = torch::full(value.sizes(), 0.1f);
+      record.anchor[name] = torch::full(value.sizes(), 0.5f);
+      record.sum[name] = torch::full(value.sizes(), 0.6, at::kDouble);
+    }
+    record.closed_tasks = 1;
+    record.count = 2;
+    record.method = "ewc";
+    record.combine = "anchors";
+    return model;
+  };
+  auto model = important();
+  const auto before = copy(model.shared_parameters());
+  TrainOptions options;
+  options.lambda = 3;
+  std::vector<EpochReport> reports;
+  struct Interrupted {};
+  TrainCallbacks callbacks;
+  callbacks.epoch = [&](const EpochReport& r) { reports.push_back(r); };
+  train(model, data, options, "", callbacks);
+  double penalty = 0;  // ½ λ Σ F (θ - m)², F = 0.1 + 0.3, m between 0.5 and the weights before
+  for (const auto& [name, value] : model.shared_parameters()) {
+    for (int64_t i = 0; i < value.numel(); i++) {
+      const double m = (0.1 * 0.5 + 0.3 * before.at(name).flatten()[i].item<double>()) / 0.4;
+      const double distance = value.flatten()[i].item<double>() - m;
+      penalty += 0.5 * 3 * 0.4 * distance * distance;
+    }
+  }
+  CHECK(reports.back().penalty == doctest::Approx(penalty).epsilon(1e-5));
+  CHECK(model.file.importance.sum.empty());
+  CHECK(model.file.importance.closed_tasks == 2);
+
+  auto part = important();
+  callbacks.epoch = [](const EpochReport& r) {
+    if (r.epoch == 3) throw Interrupted{};
+  };
+  CHECK_THROWS_AS(train(part, data, options, path, callbacks), Interrupted);
+  Model again(read_model(path), path);
+  train(again, data, options);
+  CHECK(serialize_model(again.file) == serialize_model(model.file));
+  std::remove(path.c_str());
+}
+
 TEST_CASE("a penalty of great weight keeps the shared parameters where they were") {
   auto data = MemoryDataset::clouds(600, 8, 4, 1);
   const auto moved = [&](double lambda) {
