@@ -74,10 +74,11 @@ std::string render_table(const mas::ModelFile& file) {
   text +=
       fmt::format("\n{} parameters, {} task{} learned", count, file.tasks.size(), file.tasks.size() == 1 ? "" : "s");
   if (!importance.empty()) {
-    text += fmt::format(
-        "; importance: method {}, estimator {}, {} samples fed after task {}, earlier tasks in it {}, combine {}",
-        importance.method, importance.estimator, importance.count, importance.tasks, importance.closed_tasks,
-        importance.combine);
+    const bool sampled = importance.method != "si" && importance.method != "l2";
+    text += fmt::format("; importance: method {}, estimator {}, {} after task {}, earlier tasks in it {}, combine {}",
+                        importance.method, importance.estimator,
+                        sampled ? fmt::format("{} samples fed", importance.count) : "made", importance.tasks,
+                        importance.closed_tasks, importance.combine);
   }
   return text + "\n";
 }

@@ -33,7 +33,7 @@ void add_options(CLI::App& app, Options& o) {
       ->take_all()
       ->expected(1);
   auto* method =
-      app.add_option("--method", i.method, "mas, local (Hebb's rule, layer by layer) or ewc (Fisher information)")
+      app.add_option("--method", i.method, "mas, local (Hebb's rule, by layer), ewc (Fisher information) or l2 (1)")
           ->type_name("NAME")
           ->capture_default_str();
   auto* estimator = app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
@@ -92,6 +92,7 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
     }
   }
   if (o.common.quiet) return;
+  if (o.importance.method == "l2") return mas::tool::print(out, "omega 1 for all parameters\n");
   for (const auto& note : report.notes) mas::tool::print(stderr, "mas-importance: {}\n", note);
   if (!report.verbose_hint.empty() && !o.verbose) mas::tool::print(out, "{}\n", report.verbose_hint);
   if (report.fed > 0) mas::tool::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
@@ -101,8 +102,11 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
 
 int importance(Options& o) {
   for (const auto* option : o.of_feeding) {
-    if (o.merge.empty() || !o.data.empty() || option->count() == 0) continue;
-    throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
+    if (option->count() == 0) continue;
+    if (!o.merge.empty() && o.data.empty())
+      throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
+    if (o.importance.method == "l2" && option->get_name() != "--method")
+      throw mas::UsageError(option->get_name(), "has no meaning with --method l2, which reads no data");
   }
   for (const auto* option : o.of_fisher)
     if (option->count() > 0 && o.importance.method != "ewc")

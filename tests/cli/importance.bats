@@ -91,7 +91,7 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
 }
 
 @test "input that can't be used is refused before any work" {
-  fails 2 "mas-importance: --method: must be mas, local or ewc, got max" mas-importance "$(models)/first.h5" --method max -o x.h5
+  fails 2 "mas-importance: --method: must be mas, local, ewc or l2, got max" mas-importance "$(models)/first.h5" --method max -o x.h5
   fails 2 "mas-importance: --estimator: must be per-sample or batch:N, got batch:0" mas-importance "$(models)/first.h5" --estimator batch:0 -o x.h5
   fails 2 "mas-importance: --method: has no meaning with --merge, which feeds no data; add --data" \
     mas-importance "$(models)/first.h5" --merge "$(models)/important.h5" --method local -o x.h5

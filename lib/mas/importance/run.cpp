@@ -12,6 +12,7 @@
 #include "mas/error.h"
 #include "mas/fingerprint.h"
 #include "mas/importance/importance.h"
+#include "mas/importance/l2.h"
 #include "mas/importance/memory.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
@@ -50,7 +51,7 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   } else if (options.method == "ewc") {
     parsed.method = Method::kFisher;
   } else if (options.method != "mas") {
-    throw UsageError("--method", fmt::format("must be mas, local or ewc, got {}", options.method));
+    throw UsageError("--method", fmt::format("must be mas, local, ewc or l2, got {}", options.method));
   }
   if (options.estimator == "per-sample") return parsed;
   const auto parts = cut(options.estimator, ':');
@@ -213,6 +214,14 @@ std::string content_of(const ImportanceRecord& record) {
   return zero ? "" : content.text();
 }
 
+ImportanceReport set_constant(Model& model, const ImportanceOptions& options) {
+  if (!options.data.empty()) throw UsageError("--data", "has no meaning with --method l2, which reads none");
+  if (!options.combine.empty())
+    throw UsageError("--combine", "has no meaning with --method l2: its omega is 1, whatever came before");
+  set_l2(model);
+  return summarise(model.file.importance);
+}
+
 void check_tasks(const Model& model) {
   if (!model.file.progress.is_null()) {
     throw Error(model.name(), "is a checkpoint; end its training with mas-train --resume first");
@@ -241,6 +250,7 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);
+  if (options.method == "l2") return set_constant(model, options);
   EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters(), measured = model.trainable_parameters();

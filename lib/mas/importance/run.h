@@ -11,7 +11,7 @@ namespace mas {
 
 struct ImportanceOptions {
   std::vector<std::string> data;         ///< specs; empty: the running task's own
-  std::string method = "mas";            ///< mas, local, ewc
+  std::string method = "mas";            ///< mas, local, ewc, l2
   std::string estimator = "per-sample";  ///< per-sample, batch:N
   std::string fisher = "exact";          ///< of ewc: exact, sampled, empirical
   uint64_t seed = 0;                     ///< of the classes that sampled draws
