@@ -17,10 +17,10 @@ constexpr uint64_t kMost = 1000000000000;  // epochs, samples
 
 struct Options {
   mas::TaskOptions task;
-  std::string checkpoint, optimizer = "adam", penalty_step = "gradient";
+  std::string checkpoint, optimizer = "adam", penalty_step = "gradient", track;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  // what a checkpoint brings itself
-  CLI::Option* name_option = nullptr;
+  CLI::Option *name_option = nullptr, *xi_option = nullptr;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
 };
@@ -55,6 +55,8 @@ void add_options(CLI::App& app, Options& o) {
   add("--lambda", task.lambda, "N", "weight of the penalty [1; with --penalty-step proximal 1/lr]")
       ->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal")->capture_default_str();
+  add("--track", o.track, "si", "record the path of training as the task's importance (Synaptic Intelligence)");
+  o.xi_option = add("--xi", t.xi, "N", "damping of --track si")->check(positive)->capture_default_str();
   add("--validation", t.validation, "SHARE", "of the samples, held out")
       ->check(mas::tool::between(0, 0.99))
       ->capture_default_str();
@@ -99,6 +101,8 @@ void check_usage(const Options& o) {
   if (task.resume.empty() && task.data.empty())
     throw mas::UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
   if (o.name_option->count() > 0 && task.name.empty()) throw mas::UsageError("--task", "the name is empty");
+  if (!o.track.empty() && o.track != "si") throw mas::UsageError("--track", "must be si, got " + o.track);
+  if (o.track.empty() && o.xi_option->count() > 0) throw mas::UsageError("--xi", "is for --track si");
   for (const auto* option : o.of_training) {
     if (!task.resume.empty() && option->count() > 0) {
       throw mas::UsageError(option->get_name(), "doesn't go with --resume: the checkpoint brings its own");
@@ -144,6 +148,7 @@ int train(Options& o) {
   check_usage(o);
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.task.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
+  o.task.train.track_si = !o.track.empty();
   o.task.open = o.common.open_options();
   o.output.check(o.task.model);
   if (!o.checkpoint.empty())

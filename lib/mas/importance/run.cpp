@@ -50,6 +50,8 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
     parsed.method = Method::kLocal;
   } else if (options.method == "ewc") {
     parsed.method = Method::kFisher;
+  } else if (options.method == "si") {
+    throw UsageError("--method", "si is recorded while a task is trained: mas-train --track si");
   } else if (options.method != "mas") {
     throw UsageError("--method", fmt::format("must be mas, local, ewc or l2, got {}", options.method));
   }

@@ -37,6 +37,8 @@ void store_state(ModelFile& file, const TrainState& state, const Optimizer& opti
   file.optimizer.clear();
   put(file.optimizer, "state/", optimizer.state());
   put(file.optimizer, "anchor/", state.anchor);
+  put(file.optimizer, "start/", state.path.start);
+  put(file.optimizer, "path/", state.path.integral);
   put(file.optimizer, "best/", state.best);
   file.progress = {{"epoch", state.epoch},
                    {"steps", optimizer.steps()},
@@ -56,8 +58,12 @@ TrainState restore_state(const ModelFile& file, int64_t epochs, const std::strin
   }
   state.best_accuracy = accuracy->get<double>();
   // Copies: training writes into the model's tensors, and these stay as they are.
-  for (const auto& [tensor, value] : take(file.optimizer, "anchor/")) state.anchor[tensor] = value.clone();
-  for (const auto& [tensor, value] : take(file.optimizer, "best/")) state.best[tensor] = value.clone();
+  for (const auto& [prefix, into] : {std::pair{"anchor/", &state.anchor},
+                                     {"start/", &state.path.start},
+                                     {"path/", &state.path.integral},
+                                     {"best/", &state.best}}) {
+    for (const auto& [tensor, value] : take(file.optimizer, prefix)) (*into)[tensor] = value.clone();
+  }
   return state;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include "mas/importance/path_integral.h"
 #include "mas/model/model.h"
 #include "mas/training/optimizer.h"
 
@@ -10,7 +11,8 @@ namespace mas {
 struct TrainState {
   int64_t epoch = 0;          ///< epochs done
   NamedTensors anchor;        ///< θ* of the penalised parameters
-  NamedTensors best;          ///< parameters and buffers after the best epoch; empty without patience
+  TrainingPath path;          ///< empty unless one is recorded
+  NamedTensors best;          ///< parameters, buffers and path/NAME after the best epoch; empty without patience
   double best_accuracy = -1;  ///< on the validation samples
   int64_t best_epoch = 0;
 };

@@ -28,7 +28,8 @@ OptimizerOptions::Kind parse_optimizer(const std::string& text) {
   throw UsageError("--optimizer", fmt::format("must be sgd or adam, got {}", text));
 }
 
-Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty)
+Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty,
+                     const NamedTensors& path)
     : options_(options), lambda_(penalty.active() ? penalty.weight() : 0), penalty_step_(penalty.step) {
   const bool adam = options.kind == OptimizerOptions::Kind::kAdam;
   for (auto& [name, parameter] : parameters) {
@@ -41,6 +42,7 @@ Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, c
       slot.omega = omega->second.contiguous();
       slot.anchor = penalty.anchor.at(name).contiguous();
     }
+    if (const auto it = path.find(name); it != path.end()) slot.path = it->second;
     slots_[name] = std::move(slot);
   }
 }
@@ -67,13 +69,8 @@ void Optimizer::step() {
     at::Tensor& grad = slot.parameter.mutable_grad();
     if (!grad.defined()) continue;
     const at::Tensor gradient = (grad.is_sparse() ? grad.to_dense() : grad).contiguous();
-    const StepSlices all{data(slot.parameter),
-                         data(gradient),
-                         data(slot.first),
-                         data(slot.second),
-                         data(slot.omega),
-                         data(slot.anchor),
-                         0};
+    const StepSlices all{data(slot.parameter), data(gradient),    data(slot.first), data(slot.second),
+                         data(slot.omega),     data(slot.anchor), data(slot.path),  0};
     at::parallel_for(0, gradient.numel(), kGrain, [&](int64_t begin, int64_t end) {
       StepSlices part = all;
       part.parameter += begin;
@@ -82,6 +79,7 @@ void Optimizer::step() {
       part.second = offset(all.second, begin);
       part.omega = all.omega ? all.omega + begin : nullptr;
       part.anchor = all.anchor ? all.anchor + begin : nullptr;
+      part.path = offset(all.path, begin);
       part.n = static_cast<size_t>(end - begin);
       adam ? adam_step(part, scalars) : sgd_step(part, scalars);
     });

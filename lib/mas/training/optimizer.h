@@ -19,8 +19,11 @@ OptimizerOptions::Kind parse_optimizer(const std::string& text);  ///< throws Us
 /// streams more (Ω and θ*) instead of making temporaries. Gradients are consumed: undefined after the step.
 class Optimizer {
  public:
-  /// parameters: leaves on the CPU, float32 contiguous. The penalty's tensors must outlive the optimiser.
-  Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty);
+  /// parameters: leaves on the CPU, float32 contiguous. The penalty's tensors must outlive the optimiser. path: tensors
+  /// of some of them, to each of which a step adds −g·Δθ, g being the loss's gradient and Δθ all that the step changes
+  /// (importance/path_integral.h).
+  Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty,
+            const NamedTensors& path = {});
 
   void step();
   void set_lr(double lr) { options_.lr = lr; }
@@ -33,7 +36,7 @@ class Optimizer {
 
  private:
   struct Slot {
-    at::Tensor parameter, first, second, omega, anchor;  // undefined where not needed
+    at::Tensor parameter, first, second, omega, anchor, path;  // undefined where not needed
   };
   std::map<std::string, Slot> slots_;
   OptimizerOptions options_;

@@ -180,6 +180,10 @@ Training prepare_training(const TaskOptions& o) {
   model.add_task(task);
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
+  if (train.track_si && model.trainable_parameters().empty()) {
+    throw Error(model.name(),
+                "all its parameters are frozen (requires_grad=False), so --track si has no path to record");
+  }
   return {std::move(model), std::move(data), train, std::move(remarks)};
 }
 

@@ -28,36 +28,43 @@ HWY_INLINE V pull(D d, V parameter, V omega, V anchor, const StepScalars& s) {
   return hn::MulAdd(share, hn::Sub(anchor, parameter), parameter);
 }
 
+// Stores where the step leads, and what it adds to the path.
+template <class D, class V>
+HWY_INLINE void finish(D d, const StepSlices& t, size_t i, V start, V gradient, V end) {
+  hn::StoreU(end, d, t.parameter + i);
+  if (t.path) hn::StoreU(hn::MulAdd(gradient, hn::Sub(start, end), hn::LoadU(d, t.path + i)), d, t.path + i);
+}
+
 template <class D>
 HWY_INLINE void sgd_lanes(D d, const StepSlices& t, size_t i, const StepScalars& s) {
   const auto zero = hn::Zero(d);
-  auto parameter = hn::LoadU(d, t.parameter + i);
+  const auto start = hn::LoadU(d, t.parameter + i), gradient = hn::LoadU(d, t.gradient + i);
   const auto omega = t.omega ? hn::LoadU(d, t.omega + i) : zero;
   const auto anchor = t.omega ? hn::LoadU(d, t.anchor + i) : zero;
-  auto g = full_gradient(d, parameter, hn::LoadU(d, t.gradient + i), omega, anchor, s);
+  auto g = full_gradient(d, start, gradient, omega, anchor, s);
   if (t.first) {
     g = hn::MulAdd(hn::Set(d, s.momentum), hn::LoadU(d, t.first + i), g);
     hn::StoreU(g, d, t.first + i);
   }
-  parameter = hn::NegMulAdd(hn::Set(d, s.lr), g, parameter);
-  hn::StoreU(t.omega ? pull(d, parameter, omega, anchor, s) : parameter, d, t.parameter + i);
+  const auto end = hn::NegMulAdd(hn::Set(d, s.lr), g, start);
+  finish(d, t, i, start, gradient, t.omega ? pull(d, end, omega, anchor, s) : end);
 }
 
 template <class D>
 HWY_INLINE void adam_lanes(D d, const StepSlices& t, size_t i, const StepScalars& s) {
   const auto zero = hn::Zero(d);
-  auto parameter = hn::LoadU(d, t.parameter + i);
+  const auto start = hn::LoadU(d, t.parameter + i), gradient = hn::LoadU(d, t.gradient + i);
   const auto omega = t.omega ? hn::LoadU(d, t.omega + i) : zero;
   const auto anchor = t.omega ? hn::LoadU(d, t.anchor + i) : zero;
-  const auto g = full_gradient(d, parameter, hn::LoadU(d, t.gradient + i), omega, anchor, s);
+  const auto g = full_gradient(d, start, gradient, omega, anchor, s);
   auto first = hn::LoadU(d, t.first + i), second = hn::LoadU(d, t.second + i);
   first = hn::MulAdd(hn::Set(d, s.momentum), first, hn::Mul(hn::Set(d, 1 - s.momentum), g));
   second = hn::MulAdd(hn::Set(d, s.beta2), second, hn::Mul(hn::Set(d, 1 - s.beta2), hn::Mul(g, g)));
   hn::StoreU(first, d, t.first + i);
   hn::StoreU(second, d, t.second + i);
   const auto scale = hn::MulAdd(hn::Sqrt(second), hn::Set(d, s.root_bias), hn::Set(d, s.eps));
-  parameter = hn::NegMulAdd(hn::Set(d, s.lr), hn::Div(first, scale), parameter);
-  hn::StoreU(t.omega ? pull(d, parameter, omega, anchor, s) : parameter, d, t.parameter + i);
+  const auto end = hn::NegMulAdd(hn::Set(d, s.lr), hn::Div(first, scale), start);
+  finish(d, t, i, start, gradient, t.omega ? pull(d, end, omega, anchor, s) : end);
 }
 
 // Whole vectors, then the rest one by one.

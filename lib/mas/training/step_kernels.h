@@ -11,6 +11,7 @@ struct StepSlices {
   float* second;        ///< Adam: mean of its square
   const float* omega;   ///< null: no penalty
   const float* anchor;  ///< θ*
+  float* path;          ///< null, or w ← w − g·Δθ: g of the loss alone, Δθ what the step changes in all
   size_t n;
 };
 

@@ -19,6 +19,8 @@ namespace {
 
 using nlohmann::json;
 
+const std::string kPath = "path/";  // of names in TrainState::best
+
 // What this task's training changes: the shared parameters, and its head where it has one of its own.
 NamedTensors trainable(const Model& model, const TaskRecord& task) {
   NamedTensors parameters = model.trainable_parameters();
@@ -78,6 +80,7 @@ void check(const TrainOptions& o) {
   require(o.validation >= 0 && o.validation < 1, "validation must be a share from 0 to below 1");
   require(o.patience >= 0 && (o.patience == 0 || o.validation > 0), "patience needs a share of samples for validation");
   require(std::isfinite(o.lambda) && o.lambda >= 0, "lambda must be a number from 0");
+  require(std::isfinite(o.xi) && o.xi > 0, "xi must be a positive number");
   require(std::isfinite(o.optimizer.lr) && o.optimizer.lr > 0, "lr must be a positive number");
 }
 
@@ -98,6 +101,7 @@ class Run {
     } else {
       fold_anchors(model.file.importance, model.shared_parameters());
       state_.anchor = anchor(model);
+      if (options.track_si) state_.path = begin_path(model);
     }
     penalty_.lambda = options.lambda;
     penalty_.factor = penalty_factor(model.file.importance.method);
@@ -113,8 +117,9 @@ class Run {
       }
       check_stable(penalty_, options.optimizer.lr * scale, options.optimizer.momentum);
     }
+    check_path();
     for (auto& [name, value] : parameters_) value.set_requires_grad(true);
-    optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_);
+    optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_, state_.path.integral);
     if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
   }
 
@@ -132,14 +137,29 @@ class Run {
       write_model(model_.file, checkpoint);
     }
     remove_state(model_.file);
-    if (state_.best.empty()) return;
     at::NoGradGuard no_grad;
-    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
-      for (auto& [name, value] : *tensors) value.copy_(part_of(state_.best, name, value));
-    }
+    if (!state_.best.empty()) take_best();
+    if (options_.track_si) set_path_importance(model_, state_.path, options_.xi);
   }
 
  private:
+  // The path is that to the weights which are kept, so that Ω is theirs.
+  void take_best() {
+    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
+      for (auto& [name, value] : *tensors) value.copy_(part_of(state_.best, name, value));
+    }
+    for (auto& [name, value] : state_.path.integral) value = part_of(state_.best, kPath + name, value);
+  }
+
+  // Somebody may have edited the checkpoint.
+  void check_path() const {
+    if (!options_.track_si) return;
+    for (const auto& [name, value] : model_.trainable_parameters()) {
+      part_of(state_.path.start, name, value);
+      part_of(state_.path.integral, name, value);
+    }
+  }
+
   // A tensor of the checkpoint; throws Error where it isn't there or has another shape.
   const at::Tensor& part_of(const NamedTensors& tensors, const std::string& name, const at::Tensor& like) const {
     const auto it = tensors.find(name);
@@ -205,6 +225,7 @@ class Run {
         state_.best_accuracy = *report.validation;
         state_.best_epoch = state_.epoch;
         state_.best = snapshot(model_.file.buffers, snapshot(parameters_));
+        for (const auto& [name, value] : state_.path.integral) state_.best[kPath + name] = value.clone();
       }
     }
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -227,17 +248,19 @@ class Run {
 }  // namespace
 
 json to_json(const TrainOptions& o) {
-  return {{"epochs", o.epochs},
-          {"batch", o.batch_size},
-          {"optimizer", o.optimizer.kind == OptimizerOptions::Kind::kAdam ? "adam" : "sgd"},
-          {"lr", o.optimizer.lr},
-          {"momentum", o.optimizer.momentum},
-          {"weight_decay", o.optimizer.weight_decay},
-          {"schedule", o.schedule},
-          {"lambda", o.lambda},
-          {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
-          {"validation", o.validation},
-          {"patience", o.patience}};
+  json object{{"epochs", o.epochs},
+              {"batch", o.batch_size},
+              {"optimizer", o.optimizer.kind == OptimizerOptions::Kind::kAdam ? "adam" : "sgd"},
+              {"lr", o.optimizer.lr},
+              {"momentum", o.optimizer.momentum},
+              {"weight_decay", o.optimizer.weight_decay},
+              {"schedule", o.schedule},
+              {"lambda", o.lambda},
+              {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
+              {"validation", o.validation},
+              {"patience", o.patience}};
+  if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
+  return object;
 }
 
 TrainOptions parse_train_options(const json& object, const std::string& name) {
@@ -254,6 +277,8 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
     object.at("validation").get_to(o.validation);
     object.at("patience").get_to(o.patience);
+    o.track_si = object.value("track", "") == "si";
+    o.xi = object.value("xi", o.xi);
     parse_schedule(o.schedule);
   } catch (const json::exception&) {
     throw Error(name, "/tasks lacks the options of a training");

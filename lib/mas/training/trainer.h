@@ -22,6 +22,8 @@ struct TrainOptions {
   PenaltyStep penalty_step = PenaltyStep::kGradient;
   double validation = 0;  ///< share of the training samples that is held out
   int64_t patience = 0;   ///< stop after so many epochs without a better validation accuracy; 0: never
+  bool track_si = false;  ///< record the path, and make it the task's importance in the end (path_integral.h)
+  double xi = 1e-3;       ///< ξ of that
 };
 nlohmann::json to_json(const TrainOptions& options);
 /// `name` is the file, for messages.
