@@ -20,7 +20,7 @@ struct Options {
   std::string checkpoint, optimizer = "adam", penalty_step = "gradient", track;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  // what a checkpoint brings itself
-  CLI::Option *name_option = nullptr, *xi_option = nullptr;
+  CLI::Option* xi_option = nullptr;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
 };
@@ -42,8 +42,11 @@ void add_options(CLI::App& app, Options& o) {
   add("--features", task.output.features, "LAYER",
       "heads go on this layer of FILE.pt, a TorchScript module [its output]");
   add("--return", task.output.returned, "N|NAME", "which one, where FILE.pt or that layer returns several values");
-  add("--data", task.data, "SPEC", "labelled training data, e.g. mnist,classes=0-4 (see mas(7))");
-  o.name_option = add("--task", task.name, "NAME", "name of the task [task1, task2, ...]");
+  add("--data", task.data, "SPEC",
+      "labelled training data, e.g. mnist,classes=0-4 (see mas(7)); several: joint training")
+      ->take_all()
+      ->expected(1);
+  add("--task", task.names, "NAME", "name of the task, or of each --data [task1, task2, ...]")->take_all()->expected(1);
   add("--scenario", task.scenario, "WHICH", "task, domain or class [task]");
   add("--epochs", t.epochs, "N", "passes over the data")->check(count)->capture_default_str();
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();
@@ -100,7 +103,8 @@ void check_usage(const Options& o) {
   }
   if (task.resume.empty() && task.data.empty())
     throw mas::UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
-  if (o.name_option->count() > 0 && task.name.empty()) throw mas::UsageError("--task", "the name is empty");
+  for (const auto& name : task.names)
+    if (name.empty()) throw mas::UsageError("--task", "the name is empty");
   if (!o.track.empty() && o.track != "si") throw mas::UsageError("--track", "must be si, got " + o.track);
   if (o.track.empty() && o.xi_option->count() > 0) throw mas::UsageError("--xi", "is for --track si");
   for (const auto* option : o.of_training) {
@@ -156,7 +160,7 @@ int train(Options& o) {
   else if (can_be_rewritten(o.task.resume))
     o.checkpoint = o.task.resume;  // what is interrupted again goes on from there
   auto [model, data, options, remarks] = mas::prepare_training(o.task);
-  if (!o.no_results && o.task.resume.empty()) mas::record_transfer(model, o.task.open);
+  if (!o.no_results && o.task.resume.empty() && options.joint == 1) mas::record_transfer(model, o.task.open);
   mas::tool::Progress progress(o.common, "training " + model.tasks().back().name);
   mas::train(model, *data, options, o.checkpoint, reports(o, progress, std::move(remarks), options.lambda > 0));
   progress.clear();

@@ -289,10 +289,10 @@ at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
   return at::linear(network_->features(x), head.at("weight"), head.at("bias"));
 }
 
-at::Tensor Model::forward_all(const at::Tensor& x) const {
+at::Tensor Model::forward(const at::Tensor& x, const std::vector<TaskRecord>& tasks) const {
   const auto common = network_->features(x);
   std::vector<at::Tensor> all;
-  for (const auto& task : tasks_) {
+  for (const auto& task : tasks) {
     const auto head = head_parameters(task);
     all.push_back(at::linear(common, head.at("weight"), head.at("bias")));
   }

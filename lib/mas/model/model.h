@@ -59,8 +59,9 @@ class Model {
   at::Tensor forward(const at::Tensor& x, const TaskRecord& task) const;
   /// The network's own outputs, whatever the tasks: [n, feature_size].
   at::Tensor features(const at::Tensor& x) const { return network_->features(x); }
-  /// Outputs of all tasks' heads side by side, [n, sum of outputs].
-  at::Tensor forward_all(const at::Tensor& x) const;
+  /// Outputs of these tasks' heads side by side, [n, sum of outputs]; and of all tasks'.
+  at::Tensor forward(const at::Tensor& x, const std::vector<TaskRecord>& tasks) const;
+  at::Tensor forward_all(const at::Tensor& x) const { return forward(x, tasks_); }
   /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
   /// `data` names the data in the message; the task's own unless given.
   at::Tensor targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data = "") const;

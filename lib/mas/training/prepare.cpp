@@ -13,6 +13,7 @@
 #include "mas/model/script_model.h"
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
+#include "mas/training/joint.h"
 
 namespace mas {
 namespace {
@@ -33,8 +34,12 @@ const char* option_of(const ScriptOutput& output) {
 
 // What is wrong whatever the data and the model are.
 void check(const TaskOptions& o) {
-  check_text("--task", o.name);
-  check_text("--data", o.data);
+  for (const auto& name : o.names) check_text("--task", name);
+  for (const auto& spec : o.data) check_text("--data", spec);
+  if (!o.names.empty() && o.names.size() != o.data.size()) {
+    throw UsageError("--task", fmt::format("given {} times for {} --data; give each a name, or none", o.names.size(),
+                                           o.data.size()));
+  }
   check_text("--arch", o.arch);
   if (!o.init.empty() && o.arch.empty()) {
     throw UsageError("--init", "gives weights to a new network; add --arch, or leave it out: the model has its own");
@@ -54,11 +59,14 @@ void check(const TaskOptions& o) {
   if (!o.scenario.empty()) parse_scenario(o.scenario);
 }
 
-std::unique_ptr<Dataset> open_labelled(const TaskOptions& o) {
-  auto data = open_dataset(DataSpec::parse(o.data), o.open);
-  if (!data->has_labels())
-    throw Error(o.data, "has no labels to learn from; add them, or name a file of them with labels=");
-  return data;
+std::vector<std::unique_ptr<Dataset>> open_labelled(const TaskOptions& o) {
+  std::vector<std::unique_ptr<Dataset>> all;
+  for (const auto& spec : o.data) {
+    all.push_back(open_dataset(DataSpec::parse(spec), o.open));
+    if (!all.back()->has_labels())
+      throw Error(spec, "has no labels to learn from; add them, or name a file of them with labels=");
+  }
+  return all;
 }
 
 // A network that has learned nothing: where other architectures, and weights from elsewhere, come in.
@@ -66,7 +74,7 @@ Model new_model(const TaskOptions& o, Dataset& data) {
   const std::string ending = std::filesystem::path(o.arch).extension();
   if (ending == ".pt" || ending == ".pth") {
     if (!o.init.empty()) throw UsageError("--init", "is for built-in networks: " + o.arch + " brings its own weights");
-    return make_script_model(read_input(o.arch), o.arch, o.output, data, o.data);
+    return make_script_model(read_input(o.arch), o.arch, o.output, data, o.data.front());
   }
   if (const auto* option = option_of(o.output)) {
     throw UsageError(option, "is for a TorchScript module: --arch FILE.pt");
@@ -84,10 +92,11 @@ Model learned_model(const TaskOptions& o) {
   return model;
 }
 
-TaskRecord make_record(const TaskOptions& o, const Model& model, Dataset& data) {
+// Of the i-th of the tasks that are trained.
+TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Dataset& data) {
   TaskRecord task;
-  task.name = o.name.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.name;
-  const auto spec = DataSpec::parse(o.data);
+  task.name = o.names.empty() ? fmt::format("task{}", model.tasks().size() + 1) : o.names[i];
+  const auto spec = DataSpec::parse(o.data[i]);
   task.data = spec.str();
   task.identity = identity_of(data, spec, o.open);
   task.classes = data.classes();
@@ -97,9 +106,9 @@ TaskRecord make_record(const TaskOptions& o, const Model& model, Dataset& data) 
   else if (!model.tasks().empty())
     task.scenario = model.tasks().front().scenario;
   if (task.classes.size() == 1 && o.scenario != "class" && model.tasks().empty()) {
-    throw Error(o.data, fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
-                                    "quote 'classes=0;1', or write 0-1",
-                                    task.classes[0]));
+    throw Error(o.data[i], fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
+                                       "quote 'classes=0;1', or write 0-1",
+                                       task.classes[0]));
   }
   return task;
 }
@@ -113,6 +122,7 @@ double default_lambda(const TrainOptions& train) {
 
 TrainOptions train_options(const TaskOptions& o, const Model& model) {
   TrainOptions train = o.train;
+  train.joint = static_cast<int64_t>(o.data.size());
   train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
   train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(default_lambda(train));
   return train;
@@ -142,16 +152,17 @@ void remark_frozen(const Model& model, std::vector<std::string>& remarks) {
                                 listing({frozen.begin(), frozen.end()}, 4)));
 }
 
-void remark_test_part(const TaskOptions& o, std::vector<std::string>& remarks) {
-  if (DataSpec::parse(o.data).split == Split::kTest)
-    remarks.push_back(fmt::format("{}: is the test part, so the task will be tested on what it learns", o.data));
+void remark_data(Dataset& data, const std::string& spec, std::vector<std::string>& remarks) {
+  for (const auto& remark : remarks_on(data, spec)) remarks.push_back(remark);
+  if (DataSpec::parse(spec).split == Split::kTest)
+    remarks.push_back(fmt::format("{}: is the test part, so the task will be tested on what it learns", spec));
 }
 
-Training resume(const TaskOptions& o) {
-  Model model(read_model(o.resume), o.resume);
-  if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
-  const auto train = parse_train_options(model.tasks().back().options, o.resume);
-  const TaskRecord& task = model.tasks().back();
+std::unique_ptr<Dataset> one_of(std::vector<std::unique_ptr<Dataset>> data, const Model& model) {
+  return data.size() == 1 ? std::move(data.front()) : join(std::move(data), model);
+}
+
+std::unique_ptr<Dataset> open_again(const TaskRecord& task, const TaskOptions& o) {
   const auto spec = DataSpec::parse(task.data);
   auto data = open_dataset(spec, o.open);
   const std::string now = identity_of(*data, spec, o.open);
@@ -160,6 +171,19 @@ Training resume(const TaskOptions& o) {
                 fmt::format("isn't what {} was begun with ({}, now {}); bring those data back, or train anew", o.resume,
                             task.identity, now));
   }
+  return data;
+}
+
+Training resume(const TaskOptions& o) {
+  Model model(read_model(o.resume), o.resume);
+  if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
+  const auto train = parse_train_options(model.tasks().back().options, o.resume);
+  const auto& tasks = model.tasks();
+  if (train.joint < 1 || train.joint > static_cast<int64_t>(tasks.size()))
+    throw Error(o.resume, "/tasks has impossible training options");
+  std::vector<std::unique_ptr<Dataset>> parts;
+  for (auto task = tasks.end() - train.joint; task != tasks.end(); ++task) parts.push_back(open_again(*task, o));
+  auto data = one_of(std::move(parts), model);
   return {std::move(model), std::move(data), train, {}};
 }
 
@@ -168,22 +192,26 @@ Training resume(const TaskOptions& o) {
 Training prepare_training(const TaskOptions& o) {
   if (!o.resume.empty()) return resume(o);
   check(o);
-  auto data = open_labelled(o);
-  Model model = o.arch.empty() ? learned_model(o) : new_model(o, *data);
-  auto remarks = remarks_on(*data, o.data);
-  remark_test_part(o, remarks);
+  auto parts = open_labelled(o);
+  Model model = o.arch.empty() ? learned_model(o) : new_model(o, *parts.front());
+  std::vector<std::string> remarks;
+  for (size_t i = 0; i < parts.size(); i++) remark_data(*parts[i], o.data[i], remarks);
   remark_unprotected(o, model, remarks);
   if (!o.arch.empty()) remark_frozen(model, remarks);
-  TaskRecord task = make_record(o, model, *data);
   const auto train = train_options(o, model);
-  task.options = to_json(train);
-  model.add_task(task);
+  for (size_t i = 0; i < parts.size(); i++) {
+    if (i > 0) check_input(model, *parts[i], o.data[i]);
+    TaskRecord task = make_record(o, i, model, *parts[i]);
+    task.options = to_json(train);
+    model.add_task(task);
+  }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
   if (train.track_si && model.trainable_parameters().empty()) {
     throw Error(model.name(),
                 "all its parameters are frozen (requires_grad=False), so --track si has no path to record");
   }
+  auto data = one_of(std::move(parts), model);
   return {std::move(model), std::move(data), train, std::move(remarks)};
 }
 

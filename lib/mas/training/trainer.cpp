@@ -13,6 +13,7 @@
 #include "mas/model/accuracy.h"
 #include "mas/random.h"
 #include "mas/training/checkpoint.h"
+#include "mas/training/joint.h"
 
 namespace mas {
 namespace {
@@ -21,12 +22,13 @@ using nlohmann::json;
 
 const std::string kPath = "path/";  // of names in TrainState::best
 
-// What this task's training changes: the shared parameters, and its head where it has one of its own.
-NamedTensors trainable(const Model& model, const TaskRecord& task) {
+// What a training of the last `joint` tasks changes: the shared parameters, and the heads that these have of their own.
+NamedTensors trainable(const Model& model, int64_t joint) {
   NamedTensors parameters = model.trainable_parameters();
-  if (task.scenario == Scenario::kTask) {
-    for (const auto& [local, value] : model.head_parameters(task)) {
-      parameters[fmt::format("heads/{}/{}", task.name, local)] = value;
+  for (auto task = model.tasks().end() - joint; task != model.tasks().end(); ++task) {
+    if (task->scenario != Scenario::kTask) continue;
+    for (const auto& [local, value] : model.head_parameters(*task)) {
+      parameters[fmt::format("heads/{}/{}", task->name, local)] = value;
     }
   }
   return parameters;
@@ -92,8 +94,9 @@ class Run {
         options_(options),
         callbacks_(callbacks),
         task_(model.tasks().back()),
+        joint_(model, options.joint),
         schedule_(parse_schedule(options.schedule)),
-        parameters_(trainable(model, task_)),
+        parameters_(trainable(model, options.joint)),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          task_.data)) {
     if (has_state(model.file)) {
@@ -169,6 +172,8 @@ class Run {
     return it->second;
   }
 
+  bool joint() const { return options_.joint > 1; }
+
   bool out_of_patience() const {
     return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
   }
@@ -188,8 +193,9 @@ class Run {
     int64_t right = 0, seen = 0;
     for (Batch batch; loader.next(batch);) {
       const auto n = batch.images.size(0);
-      const auto targets = model_.targets(batch.labels, task_);
-      const auto outputs = model_.forward(batch.images, task_);
+      const auto targets = joint() ? batch.labels : model_.targets(batch.labels, task_);
+      const auto outputs =
+          joint() ? joint_.outputs(model_, batch.images, targets) : model_.forward(batch.images, task_);
       const auto loss = at::cross_entropy_loss(outputs, targets);
       const auto value = loss.item<double>();
       if (!std::isfinite(value)) {
@@ -220,7 +226,9 @@ class Run {
     report.accuracy = static_cast<double>(right) / static_cast<double>(seen);
     report.penalty = penalty_value(penalty_, parameters_);
     if (!rows_.validation.empty()) {
-      report.validation = measure_accuracy(model_, task_, data_, rows_.validation).fraction();
+      report.validation = (joint() ? joint_.measure(model_, data_, rows_.validation)
+                                   : measure_accuracy(model_, task_, data_, rows_.validation))
+                              .fraction();
       if (options_.patience > 0 && *report.validation > state_.best_accuracy) {
         state_.best_accuracy = *report.validation;
         state_.best_epoch = state_.epoch;
@@ -237,6 +245,7 @@ class Run {
   const TrainOptions& options_;
   const TrainCallbacks& callbacks_;
   const TaskRecord task_;
+  const JointTasks joint_;
   Schedule schedule_;
   NamedTensors parameters_;
   Rows rows_;
@@ -259,6 +268,7 @@ json to_json(const TrainOptions& o) {
               {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
               {"validation", o.validation},
               {"patience", o.patience}};
+  if (o.joint > 1) object["joint"] = o.joint;
   if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
   return object;
 }
@@ -277,6 +287,7 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
     object.at("validation").get_to(o.validation);
     object.at("patience").get_to(o.patience);
+    o.joint = object.value("joint", o.joint);
     o.track_si = object.value("track", "") == "si";
     o.xi = object.value("xi", o.xi);
     parse_schedule(o.schedule);
@@ -298,6 +309,9 @@ void train(Model& model, Dataset& data, const TrainOptions& options, const std::
     throw Error(model.name(), fmt::format("{} is {}, and training is in float32; save the module after net.float()",
                                           name, c10::toString(value.scalar_type())));
   }
+  if (options.joint < 1 || options.joint > static_cast<int64_t>(model.tasks().size()))
+    throw Error(model.name(),
+                fmt::format("has {} tasks, not {} to train at once", model.tasks().size(), options.joint));
   check_input(model, data, model.tasks().back().data);
   check_combinable(model.file.importance, model.shared_parameters(), model.name());
   Run run(model, data, options, callbacks);

@@ -22,6 +22,7 @@ struct TrainOptions {
   PenaltyStep penalty_step = PenaltyStep::kGradient;
   double validation = 0;  ///< share of the training samples that is held out
   int64_t patience = 0;   ///< stop after so many epochs without a better validation accuracy; 0: never
+  int64_t joint = 1;      ///< how many tasks are trained at once (joint.h)
   bool track_si = false;  ///< record the path, and make it the task's importance in the end (path_integral.h)
   double xi = 1e-3;       ///< ξ of that
 };
@@ -43,7 +44,8 @@ struct TrainCallbacks {
   std::function<void(int64_t done, int64_t total)> progress;  ///< samples of all epochs
 };
 
-/// Trains the task `model.tasks().back()`, which must have been added, on `data`. The anchor θ* is the model's weights
+/// Trains the task `model.tasks().back()`, which must have been added, on `data`; or the last options.joint tasks, on
+/// what join() made of their data. The anchor θ* is the model's weights
 /// as they come, or those of each task before (fold_anchors(), which is called first). Writes `checkpoint` after each
 /// epoch unless it is empty. A model that came from a checkpoint goes on where it stopped, bit for bit. Throws Error
 /// where training would diverge (before the first step) or loss or weights stop being finite. Draws dropout masks from

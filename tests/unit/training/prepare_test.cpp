@@ -13,14 +13,14 @@ namespace {
 TaskOptions first_task() {
   TaskOptions options;
   options.arch = "mlp:4";
-  options.data = "glyphs,samples=40,classes=0-1";
+  options.data = {"glyphs,samples=40,classes=0-1"};
   return options;
 }
 
 TaskOptions next_task(const std::string& model) {
   TaskOptions options;
   options.model = model;
-  options.data = "glyphs,samples=40,classes=2-3";
+  options.data = {"glyphs,samples=40,classes=2-3"};
   return options;
 }
 
@@ -62,7 +62,7 @@ TEST_CASE("a first task gets a network that fits its data, and a record with the
 
 TEST_CASE("a task on the test part is remarked on") {
   auto options = first_task();
-  options.data += ",split=test";
+  options.data.front() += ",split=test";
   const auto training = prepare_training(options);
   REQUIRE(training.remarks.size() == 1);
   CHECK(test::contains(training.remarks[0], "tested on what it learns"));
@@ -95,8 +95,8 @@ TEST_CASE("a later task is weighed by the importance that the model has, or said
 TEST_CASE("a checkpoint isn't resumed on data that have changed") {
   const Scratch folder;
   auto options = first_task();
-  options.data = folder / "a.csv";
-  test::put(options.data, "1,2,0\n3,4,1\n");
+  options.data = {folder / "a.csv"};
+  test::put(options.data.front(), "1,2,0\n3,4,1\n");
   auto begun = prepare_training(options);
   struct Interrupted {};
   TrainCallbacks callbacks;
@@ -107,7 +107,7 @@ TEST_CASE("a checkpoint isn't resumed on data that have changed") {
   TaskOptions again;
   again.resume = folder / "ck.h5";
   CHECK_NOTHROW(prepare_training(again));
-  test::put(options.data, "1,2,0\n3,5,1\n");
+  test::put(options.data.front(), "1,2,0\n3,5,1\n");
   CHECK(test::contains(test::error_of([&] { prepare_training(again); }), "isn't what"));
 }
 

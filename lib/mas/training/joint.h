@@ -1,0 +1,33 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "mas/data/dataset.h"
+#include "mas/model/accuracy.h"
+#include "mas/model/model.h"
+
+namespace mas {
+
+/// Tasks that are trained at once, in mixed batches: the reference that no sequence of tasks reaches. Their outputs lie
+/// side by side, where each has a head; a sample's target is a place among them all.
+class JointTasks {
+ public:
+  /// The last `count` of the model's tasks.
+  JointTasks(const Model& model, int64_t count);
+
+  /// Outputs for the samples x, those of other tasks than the target's at −∞: each sample is judged among its own.
+  at::Tensor outputs(const Model& model, const at::Tensor& x, const at::Tensor& targets) const;
+  /// Labels of the i-th of these tasks -> targets.
+  at::Tensor targets(const Model& model, const at::Tensor& labels, size_t i) const;
+  Accuracy measure(Model& model, Dataset& data, const std::vector<int64_t>& rows) const;
+
+ private:
+  std::vector<TaskRecord> tasks_;
+  std::vector<int64_t> offsets_;  // of each task's outputs
+  at::Tensor owners_;             // int64: which task an output is of; undefined where they share them
+};
+
+/// The data of such tasks as one set, one task after the other. labels() are targets, and classes() those that occur.
+std::unique_ptr<Dataset> join(std::vector<std::unique_ptr<Dataset>> parts, const Model& model);
+
+}  // namespace mas

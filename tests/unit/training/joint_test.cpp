@@ -1,0 +1,133 @@
+#include "mas/training/joint.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "mas/model/architecture.h"
+#include "mas/training/trainer.h"
+#include "unit/memory_dataset.h"
+
+using namespace mas;
+
+namespace {
+
+TaskRecord task(const std::string& name, std::vector<int64_t> classes, Scenario scenario) {
+  TaskRecord record;
+  record.name = name;
+  record.data = "clouds";
+  record.classes = std::move(classes);
+  record.scenario = scenario;
+  record.seed = 2;
+  return record;
+}
+
+// Before these tasks another one was learned.
+Model learner(Scenario scenario) {
+  Model model(make_architecture("mlp:6", {4}), 3);
+  model.add_task(task("before", {8, 9}, scenario));
+  model.add_task(task("a", {0, 1}, scenario));
+  model.add_task(
+      task("b", scenario == Scenario::kDomain ? std::vector<int64_t>{5, 3} : std::vector<int64_t>{5, 3, 1}, scenario));
+  return model;
+}
+
+std::unique_ptr<Dataset> part(int64_t samples, std::vector<int64_t> labels, uint64_t seed) {
+  auto data = MemoryDataset::clouds(samples, 4, static_cast<int64_t>(labels.size()), seed);
+  std::vector<int64_t> rows(static_cast<size_t>(samples));
+  for (size_t i = 0; i < rows.size(); i++) rows[i] = static_cast<int64_t>(i);
+  return std::make_unique<MemoryDataset>(data.images(rows),
+                                         at::tensor(labels, at::kLong).index_select(0, data.labels(rows)));
+}
+
+std::unique_ptr<Dataset> joined(const Model& model) {
+  std::vector<std::unique_ptr<Dataset>> parts;
+  parts.push_back(part(90, {0, 1}, 1));
+  parts.push_back(part(60, model.tasks().back().classes, 2));
+  return join(std::move(parts), model);
+}
+
+}  // namespace
+
+TEST_CASE("data of several tasks are one set, in any order of its rows") {
+  const auto model = learner(Scenario::kTask);
+  auto first = part(90, {0, 1}, 1), second = part(60, {5, 3, 1}, 2);
+  const auto all = joined(model);
+  CHECK(all->size() == 150);
+  CHECK(all->classes() == std::vector<int64_t>{0, 1, 2, 3, 4});
+  const std::vector<int64_t> rows{149, 0, 90, 89, 0, 92};
+  const auto images = all->images(rows), targets = all->labels(rows);
+  for (size_t i = 0; i < rows.size(); i++) {
+    const bool of_first = rows[i] < 90;
+    const int64_t row = of_first ? rows[i] : rows[i] - 90;
+    auto& source = of_first ? *first : *second;
+    const auto at = static_cast<int64_t>(i);
+    CHECK(images[at].equal(source.images({row})[0]));
+    const int64_t label = source.labels({row})[0].item<int64_t>();
+    const int64_t target = of_first ? label : label == 5 ? 2 : label == 3 ? 3 : 4;
+    CHECK(targets[at].item<int64_t>() == target);
+  }
+}
+
+TEST_CASE("the joint loss is the mean of each sample's own task's") {
+  for (const auto scenario : {Scenario::kTask, Scenario::kDomain, Scenario::kClass}) {
+    auto model = learner(scenario);
+    const auto all = joined(model);
+    const JointTasks tasks(model, 2);
+    const std::vector<int64_t> rows{3, 100, 20, 91, 148, 50};
+    auto weight = model.file.weights.at("fc1.weight");
+    weight.set_requires_grad(true);
+    const auto targets = all->labels(rows);
+    const auto loss = at::cross_entropy_loss(tasks.outputs(model, all->images(rows), targets), targets);
+    const auto gradient = torch::autograd::grad({loss}, {weight})[0];
+    // One sample at a time, through its own task alone.
+    auto first = part(90, {0, 1}, 1), second = part(60, model.tasks().back().classes, 2);
+    at::Tensor want = at::zeros({});
+    for (const int64_t row : rows) {
+      auto& source = row < 90 ? *first : *second;
+      const int64_t own = row < 90 ? row : row - 90;
+      const auto& record = model.task(row < 90 ? "a" : "b");
+      want = want + at::cross_entropy_loss(model.forward(source.images({own}), record),
+                                           model.targets(source.labels({own}), record)) /
+                        static_cast<double>(rows.size());
+    }
+    CHECK(loss.item<double>() == doctest::Approx(want.item<double>()).epsilon(1e-6));
+    CHECK((gradient - torch::autograd::grad({want}, {weight})[0]).abs().max().item<double>() < 1e-6);
+    weight.set_requires_grad(false);
+  }
+}
+
+TEST_CASE("joint training learns all its tasks at once, and goes on bit for bit") {
+  const auto path = (std::filesystem::temp_directory_path() / "mas_joint_test.h5").string();
+  auto model = learner(Scenario::kTask);
+  const auto all = joined(model);
+  TrainOptions options;
+  options.joint = 2;
+  options.epochs = 30;
+  options.batch_size = 16;
+  options.validation = 0.2;
+  options.patience = 30;
+  options.optimizer.lr = 0.02;
+  const auto untouched = model.file.heads.at("before").at("weight").clone();
+  std::vector<EpochReport> reports;
+  TrainCallbacks callbacks;
+  callbacks.epoch = [&](const EpochReport& r) { reports.push_back(r); };
+  train(model, *all, options, "", callbacks);
+  CHECK(reports.back().accuracy > 0.9);
+  CHECK(*reports.back().validation > 0.8);
+  auto first = part(90, {0, 1}, 1), second = part(60, {5, 3, 1}, 2);
+  CHECK(measure_accuracy(model, model.task("a"), *first).fraction() > 0.9);
+  CHECK(measure_accuracy(model, model.task("b"), *second).fraction() > 0.9);
+  CHECK(model.file.heads.at("before").at("weight").equal(untouched));
+  CHECK(parse_train_options(to_json(options), "x.h5").joint == 2);
+
+  struct Interrupted {};
+  callbacks.epoch = [](const EpochReport& r) {
+    if (r.epoch == 3) throw Interrupted{};
+  };
+  auto begun = learner(Scenario::kTask);
+  CHECK_THROWS_AS(train(begun, *all, options, path, callbacks), Interrupted);
+  Model again(read_model(path), path);
+  train(again, *all, options);
+  CHECK(serialize_model(again.file) == serialize_model(model.file));
+  std::remove(path.c_str());
+}
