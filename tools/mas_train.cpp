@@ -9,6 +9,7 @@
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
+#include "mas/training/merge.h"
 #include "mas/training/prepare.h"
 
 namespace {
@@ -17,10 +18,12 @@ constexpr uint64_t kMost = 1000000000000;  // epochs, samples
 
 struct Options {
   mas::TaskOptions task;
+  mas::MergeOptions merge;
+  std::vector<std::string> models;
   std::string checkpoint, optimizer = "adam", penalty_step = "gradient", track;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  // what a checkpoint brings itself
-  CLI::Option* xi_option = nullptr;
+  CLI::Option *xi_option = nullptr, *merge_option = nullptr, *weights_option = nullptr;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
 };
@@ -28,7 +31,7 @@ struct Options {
 void add_options(CLI::App& app, Options& o) {
   auto& task = o.task;
   auto& t = task.train;
-  app.add_option("MODEL", task.model, "model file to go on from (- for standard input)");
+  app.add_option("MODEL", o.models, "model file to go on from (- for standard input); several to --merge");
   o.output.add_option(app);
   const auto add = [&](const char* name, auto& value, const char* type, const char* text) {
     auto* option = app.add_option(name, value, text)->type_name(type);
@@ -69,6 +72,9 @@ void add_options(CLI::App& app, Options& o) {
   add("--seed", task.seed, "N", "of weights, order and split")
       ->check(mas::tool::whole(0, UINT64_MAX))
       ->capture_default_str();
+  o.merge_option =
+      add("--merge", o.merge.rule, "RULE", "mean or mode of the MODELs after each task of a chain; nothing is trained");
+  o.weights_option = add("--merge-weights", o.merge.weights, "A1,A2,...", "of the models [equal]");
   app.add_option("--checkpoint", o.checkpoint, "write the state there after each epoch")->type_name("FILE");
   app.add_option("--resume", task.resume, "go on from a checkpoint, bit for bit")->type_name("FILE");
   app.add_flag("--no-results", o.no_results, "don't measure and record the accuracy on test data");
@@ -91,6 +97,7 @@ void record_results(mas::Model& model, const Options& o) {
 }
 
 void check_usage(const Options& o) {
+  if (o.models.size() > 1) throw mas::UsageError(o.models[1], "unexpected argument; see mas-train --help");
   if (o.checkpoint == "-") throw mas::UsageError("--checkpoint", "needs a file");
   const auto& task = o.task;
   if (mas::tool::same_file(o.checkpoint, task.model))
@@ -105,6 +112,7 @@ void check_usage(const Options& o) {
     throw mas::UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
   for (const auto& name : task.names)
     if (name.empty()) throw mas::UsageError("--task", "the name is empty");
+  if (o.weights_option->count() > 0) throw mas::UsageError("--merge-weights", "is for --merge");
   if (!o.track.empty() && o.track != "si") throw mas::UsageError("--track", "must be si, got " + o.track);
   if (o.track.empty() && o.xi_option->count() > 0) throw mas::UsageError("--xi", "is for --track si");
   for (const auto* option : o.of_training) {
@@ -148,7 +156,25 @@ mas::TrainCallbacks reports(const Options& o, mas::tool::Progress& progress, std
   return callbacks;
 }
 
+int merge(Options& o) {
+  for (const auto* option : o.of_training) {
+    if (option->count() > 0 && option != o.merge_option && option != o.weights_option)
+      throw mas::UsageError(option->get_name(), "has no meaning with --merge, which trains nothing");
+  }
+  if (!o.checkpoint.empty() || !o.task.resume.empty())
+    throw mas::UsageError(o.checkpoint.empty() ? "--resume" : "--checkpoint",
+                          "has no meaning with --merge, which trains nothing");
+  o.task.open = o.common.open_options();
+  o.output.check(o.models.empty() ? "" : o.models.back());
+  o.merge.models = o.models;
+  mas::Model model = mas::merge_models(o.merge);
+  if (!o.no_results) record_results(model, o);
+  o.output.write(model.file);
+  return mas::tool::kDone;
+}
+
 int train(Options& o) {
+  if (!o.models.empty()) o.task.model = o.models.front();
   check_usage(o);
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.task.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
@@ -176,5 +202,6 @@ int main(int argc, char** argv) {
                "mas-train"};
   Options options;
   add_options(app, options);
-  return mas::tool::run_tool(app, argc, argv, options.common, [&] { return train(options); });
+  return mas::tool::run_tool(app, argc, argv, options.common,
+                             [&] { return options.merge_option->count() > 0 ? merge(options) : train(options); });
 }

@@ -1,0 +1,140 @@
+#include "mas/training/merge.h"
+
+#include <fmt/format.h>
+
+#include "mas/error.h"
+#include "mas/io/atomic_file.h"
+#include "mas/text.h"
+#include "mas/training/checkpoint.h"
+
+namespace mas {
+namespace {
+
+bool is_mode(const std::string& rule) {
+  if (rule != "mean" && rule != "mode") throw UsageError("--merge", "must be mean or mode, got " + rule);
+  return rule == "mode";
+}
+
+// α of each file; they add up to 1.
+std::vector<double> parse_weights(const MergeOptions& o) {
+  std::vector<double> weights(o.models.size(), 1);
+  if (!o.weights.empty()) {
+    const auto parts = cut(o.weights, ',');
+    bool sound = parts.size() == weights.size();
+    for (size_t i = 0; i < parts.size() && sound; i++) sound = parse_number(parts[i], weights[i]) && weights[i] > 0;
+    if (!sound) {
+      throw UsageError("--merge-weights", fmt::format("must be {} positive numbers with commas between them, one for "
+                                                      "each model, got {}",
+                                                      weights.size(), o.weights));
+    }
+  }
+  double total = 0;
+  for (const double weight : weights) total += weight;
+  for (double& weight : weights) weight /= total;
+  return weights;
+}
+
+void check_continues(const Model& earlier, const Model& later) {
+  if (earlier.file.arch != later.file.arch || earlier.file.script != later.file.script)
+    throw Error(later.name(), fmt::format("its network isn't that of {}", earlier.name()));
+  const auto &before = earlier.tasks(), &after = later.tasks();
+  for (size_t i = 0; i < before.size() && i < after.size(); i++) {
+    if (before[i].name == after[i].name) continue;
+    throw Error(later.name(), fmt::format("learned {} where {} learned {}: not the same sequence of tasks",
+                                          after[i].name, earlier.name(), before[i].name));
+  }
+  if (after.size() <= before.size()) {
+    throw Error(later.name(), fmt::format("has learned no more tasks than {}; give the models in the order of learning",
+                                          earlier.name()));
+  }
+}
+
+void check_fisher(const Model& model) {
+  const auto& record = model.file.importance;
+  if (record.method == "ewc" && !record.sum.empty() && record.tasks == static_cast<int64_t>(model.tasks().size()))
+    return;
+  throw Error(model.name(), fmt::format("has no Fisher information of task {}, which --merge mode needs; make it with "
+                                        "mas-importance --method ewc",
+                                        model.tasks().back().name));
+}
+
+std::vector<Model> open_chain(const MergeOptions& o, bool mode) {
+  if (o.models.size() < 2) throw UsageError("--merge", "needs two models or more, those after each task");
+  std::vector<Model> models;
+  for (const auto& path : o.models) {
+    Model model(read_model(path), input_name(path));
+    if (has_state(model.file)) throw Error(model.name(), "is a checkpoint; end its training with --resume first");
+    if (model.tasks().empty()) throw Error(model.name(), "has learned no task");
+    if (!models.empty()) check_continues(models.back(), model);
+    if (mode) check_fisher(model);
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+// Σ w θ / Σ w in double, where a head that is still short counts for the rows that it has.
+class WeightedMean {
+ public:
+  explicit WeightedMean(const at::Tensor& like)
+      : sum_(at::zeros(like.sizes(), at::kDouble)), weight_(at::zeros(like.sizes(), at::kDouble)) {}
+
+  void add(const at::Tensor& theta, const at::Tensor& weight) {
+    part(sum_, theta).add_(weight * theta);
+    part(weight_, theta).add_(weight);
+  }
+  at::Tensor known() const { return weight_ > 0; }
+  at::Tensor value() const { return sum_ / weight_; }
+
+ private:
+  static at::Tensor part(const at::Tensor& whole, const at::Tensor& theta) {
+    return theta.dim() == 0 ? whole : whole.narrow(0, 0, theta.size(0));
+  }
+  at::Tensor sum_, weight_;
+};
+
+// The tensor called `name` in each model's `group`.
+at::Tensor merge_tensor(const std::vector<Model>& models, NamedTensors ModelFile::*group, const std::string& name,
+                        const std::vector<double>& alpha, bool mode) {
+  WeightedMean mean((models.back().file.*group).at(name)), informed((models.back().file.*group).at(name));
+  for (size_t t = 0; t < models.size(); t++) {
+    const at::Tensor theta = (models[t].file.*group).at(name).detach().to(at::kDouble);
+    mean.add(theta, at::full(theta.sizes(), alpha[t], at::kDouble));
+    if (!mode) continue;
+    const auto& record = models[t].file.importance;
+    informed.add(theta, record.sum.at(name) * (alpha[t] / static_cast<double>(record.count)));
+  }
+  return mode ? at::where(informed.known(), informed.value(), mean.value()) : mean.value();
+}
+
+// The accuracies that the last model recorded are not those of the merged one.
+void forget_results(ModelFile& file, size_t learned) {
+  auto kept = nlohmann::json::array();
+  for (const auto& row : file.results) {
+    if (!row.is_object() || !row.contains("learned") || row["learned"] != learned) kept.push_back(row);
+  }
+  file.results = std::move(kept);
+}
+
+}  // namespace
+
+Model merge_models(const MergeOptions& o) {
+  const bool mode = is_mode(o.rule);
+  const auto alpha = parse_weights(o);
+  auto models = open_chain(o, mode);
+  Model& last = models.back();
+  NamedTensors weights, buffers;
+  for (const auto& [name, value] : last.file.weights)
+    weights[name] = merge_tensor(models, &ModelFile::weights, name, alpha, mode);
+  for (const auto& [name, value] : last.file.buffers) {
+    if (value.is_floating_point()) buffers[name] = merge_tensor(models, &ModelFile::buffers, name, alpha, false);
+  }
+  at::NoGradGuard no_grad;
+  for (auto& [name, value] : weights) last.file.weights.at(name).copy_(value);
+  for (auto& [name, value] : buffers) last.file.buffers.at(name).copy_(value);
+  last.file.importance = {};
+  forget_results(last.file, last.tasks().size());
+  last.file.tasks.back()["options"]["merge"] = {{"rule", o.rule}, {"weights", alpha}};
+  return std::move(last);
+}
+
+}  // namespace mas
