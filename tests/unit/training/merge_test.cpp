@@ -32,7 +32,7 @@ std::vector<Model> chain(Scenario scenario, size_t length) {
     }
     torch::manual_seed(10 + t);
     for (auto* tensors : {&model.file.weights, &model.file.buffers})
-      for (auto& [name, value] : *tensors) value.copy_(torch::randn(value.sizes()));
+      for (auto& [name, value] : *tensors) value.copy_(torch::rand(value.sizes()) + 0.1);  // variances too
     auto& record = model.file.importance;
     for (const auto& [name, value] : model.file.weights)
       record.sum[name] = torch::rand(value.sizes(), at::kDouble) * (torch::rand(value.sizes()) > 0.4);
