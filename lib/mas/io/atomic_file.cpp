@@ -21,6 +21,7 @@ namespace mas {
 namespace {
 
 namespace fs = std::filesystem;
+using Pieces = std::vector<std::string_view>;
 
 [[noreturn]] void fail(const std::string& name, int code) {
   if (code == EPIPE) throw BrokenPipe(name, "nobody reads it any more");
@@ -50,8 +51,10 @@ class Descriptor {
   int fd_;
 };
 
-void write_or_fail(int fd, const std::string& bytes, const std::string& name) {
-  if (const int code = write_all(fd, bytes.data(), bytes.size())) fail(name, code);
+void write_or_fail(int fd, const Pieces& pieces, const std::string& name) {
+  for (const std::string_view piece : pieces) {
+    if (const int code = write_all(fd, piece.data(), piece.size())) fail(name, code);
+  }
 }
 
 void sync(int fd, const std::string& name) {
@@ -190,10 +193,10 @@ Target locate(const std::string& path) {
   return target;
 }
 
-void write_straight(const Target& target, const std::string& bytes) {
+void write_straight(const Target& target, const Pieces& pieces) {
   Descriptor file(open(target.path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file < 0) fail(target.name, errno);
-  write_or_fail(file, bytes, target.name);
+  write_or_fail(file, pieces, target.name);
   file.close_checked(target.name);
 }
 
@@ -280,12 +283,14 @@ void check_output(const std::string& path) {
   if (access(target.directory.c_str(), W_OK | X_OK) < 0) fail(path, errno);
 }
 
-void write_output(const std::string& path, const std::string& bytes) {
-  if (path == "-") return write_or_fail(STDOUT_FILENO, bytes, output_name(path));
+void write_output(const std::string& path, const std::string& bytes) { write_output(path, Pieces{bytes}); }
+
+void write_output(const std::string& path, const Pieces& pieces) {
+  if (path == "-") return write_or_fail(STDOUT_FILENO, pieces, output_name(path));
   const Target target = locate(path);
-  if (target.exists && !S_ISREG(target.status.st_mode)) return write_straight(target, bytes);
+  if (target.exists && !S_ISREG(target.status.st_mode)) return write_straight(target, pieces);
   Draft draft(target);
-  write_or_fail(draft.descriptor(), bytes, draft.name());
+  write_or_fail(draft.descriptor(), pieces, draft.name());
   draft.commit();
 }
 

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "mas/error.h"
 
@@ -33,6 +35,8 @@ std::string read_input(const std::string& path, const InputLimit& limit = {});
 /// - a device or a named pipe, and standard output, are written straight.
 /// Throws Error naming the target (no such directory, no space left, ...), BrokenPipe when a pipe's reader is gone.
 void write_output(const std::string& path, const std::string& bytes);
+/// The same for bytes that lie in several places.
+void write_output(const std::string& path, const std::vector<std::string_view>& pieces);
 
 /// Throws what write_output() would before it writes, as far as that can be told without writing: for the start of long
 /// work.

@@ -1,8 +1,5 @@
 #include "mas/io/digest.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -25,7 +22,7 @@ bool signature_at(std::string_view bytes, size_t offset) {
   return offset <= bytes.size() && starts_with(bytes.substr(offset), kSignature);
 }
 
-void refuse_cut(const std::string& bytes, size_t superblock, const std::string& name) {
+void refuse_cut(std::string_view bytes, size_t superblock, const std::string& name) {
   constexpr size_t kShortest = 48;  // a superblock of version 2
   if (bytes.size() < superblock + kShortest) throw Error(name, "cut short: the HDF5 file ends within its first bytes");
   const size_t wanted = recorded_end(bytes, superblock);
@@ -37,8 +34,8 @@ void refuse_cut(const std::string& bytes, size_t superblock, const std::string& 
 }  // namespace
 
 // HDF5 File Format Specification 3.0, II.A.
-size_t recorded_end(const std::string& bytes, size_t superblock) {
-  const std::string_view block = std::string_view(bytes).substr(superblock);
+size_t recorded_end(std::string_view bytes, size_t superblock) {
+  const std::string_view block = bytes.substr(std::min(superblock, bytes.size()));
   if (block.size() < 48) return 0;
   const int version = static_cast<unsigned char>(block[8]);
   const bool old = version <= 1;
@@ -65,57 +62,55 @@ bool is_model_file(const std::string& path) {
   return starts_with(start, kBlockStart);
 }
 
-std::string user_block(const char* content, size_t size) {
-  const XXH128_hash_t digest = XXH3_128bits(content, size);
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, digest);
+std::string user_block(const Fingerprint& content) {
   std::string block(kBlockStart);
-  for (const unsigned char byte : canonical.digest) {
-    block += "0123456789abcdef"[byte >> 4];
-    block += "0123456789abcdef"[byte & 15];
-  }
-  block += '\n';
+  block += content.text() + "\n";
   block.resize(kUserBlock, '\0');
   return block;
 }
 
-Integrity check_integrity(const std::string& bytes, const std::string& name) {
-  const std::string_view view = bytes;
+std::string user_block(std::string_view content) {
+  Fingerprint fingerprint;
+  fingerprint.add(content.data(), content.size());
+  return user_block(fingerprint);
+}
+
+Integrity check_integrity(std::string_view bytes, const std::string& name) {
   if (bytes.empty()) throw Error(name, "empty; did the command that writes it fail?");
-  if (signature_at(view, 0)) {
+  if (signature_at(bytes, 0)) {
     refuse_cut(bytes, 0, name);
     return Integrity::kUnknown;
   }
-  if (starts_with(view, kBlockStart)) {
+  if (starts_with(bytes, kBlockStart)) {
     if (bytes.size() <= kUserBlock) throw Error(name, "cut short: " + std::to_string(bytes.size()) + " bytes");
-    const std::string block = user_block(bytes.data() + kUserBlock, bytes.size() - kUserBlock);
-    if (std::memcmp(block.data(), bytes.data(), kUserBlock) == 0 && signature_at(view, kUserBlock)) {
+    const std::string block = user_block(bytes.substr(kUserBlock));
+    if (std::memcmp(block.data(), bytes.data(), kUserBlock) == 0 && signature_at(bytes, kUserBlock)) {
       return Integrity::kVerified;
     }
-    if (signature_at(view, kUserBlock)) refuse_cut(bytes, kUserBlock, name);
+    if (signature_at(bytes, kUserBlock)) refuse_cut(bytes, kUserBlock, name);
     const std::string_view rest =
-        view.substr(kBlockStart.size() + kHexDigits, kUserBlock - kBlockStart.size() - kHexDigits);
+        bytes.substr(kBlockStart.size() + kHexDigits, kUserBlock - kBlockStart.size() - kHexDigits);
     const bool whole = rest[0] == '\n' && std::all_of(rest.begin() + 1, rest.end(), [](char c) { return c == '\0'; });
     if (!whole) throw Error(name, "damaged user block (the first 512 bytes)");
     throw Error(name,
                 "content does not match its digest: damaged, or edited by another program (for a plain copy, which is "
                 "read without the digest: h5unjam -i FILE -o COPY --delete)");
   }
-  if (signature_at(view, kUserBlock)) {
+  if (signature_at(bytes, kUserBlock)) {
     throw Error(name, "user block isn't a mas model's: damaged, or another program's (h5unjam removes it)");
   }
   for (size_t offset = 2 * kUserBlock; offset < bytes.size(); offset *= 2) {
-    if (signature_at(view, offset)) {
+    if (signature_at(bytes, offset)) {
       throw Error(name, "a user block of " + std::to_string(offset) + " bytes, not a mas model's (h5unjam removes it)");
     }
   }
-  if (is_torchscript(view) || begins_torchscript(view)) {
+  if (is_torchscript(bytes) || begins_torchscript(bytes)) {
     throw Error(name,
                 "a TorchScript module, not a model; make one of it with mas-train --arch, or mas-importance --data");
   }
-  if (const std::string other = explain_pytorch_file(view); !other.empty()) throw Error(name, other);
-  const bool text = likely_content(view).what == "text";
-  throw Error(name, mistake(view, "an HDF5 file") +
+  if (const std::string other = explain_pytorch_file(bytes); !other.empty()) throw Error(name, other);
+  const bool text = likely_content(bytes).what == "text";
+  throw Error(name, mistake(bytes, "an HDF5 file") +
                         (text ? "; did the command before it write its model elsewhere, with -o?" : ""));
 }
 

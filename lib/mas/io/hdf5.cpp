@@ -40,26 +40,10 @@ herr_t borrowed_free(void*, H5FD_file_image_op_t, void*) { return 0; }
 void* same_udata(void* udata) { return udata; }
 herr_t keep_udata(void*) { return 0; }
 
-// And with these a file in memory grows in the caller's string.
-void* string_malloc(size_t size, H5FD_file_image_op_t, void* bytes) {
-  auto& string = *static_cast<std::string*>(bytes);
-  string.resize(size);
-  return string.data();
-}
-void* string_realloc(void*, size_t size, H5FD_file_image_op_t op, void* bytes) {
-  return string_malloc(size, op, bytes);
-}
-
 // The core driver takes two open files of one name for the same file.
 std::string unique_name() {
   static std::atomic<unsigned> counter{0};
   return "mas-memory-" + std::to_string(counter++);
-}
-
-Handle access_list() {
-  Handle access(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
-  return access;
 }
 
 // h5py's bool: an enumeration of one byte with FALSE and TRUE.
@@ -140,6 +124,12 @@ void check(herr_t status, const std::string& name, const std::string& what) {
   if (status < 0) fail(name, what);
 }
 
+Handle access_list() {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  return access;
+}
+
 void open_without_name(hid_t access) { H5Pset_fapl_stdio(access); }
 
 Handle open_file(const std::string& path, const std::string& name) {
@@ -149,7 +139,7 @@ Handle open_file(const std::string& path, const std::string& name) {
   return checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), name, "not a readable HDF5 file");
 }
 
-Handle open_image(const std::string& bytes, const std::string& name) {
+Handle open_image(std::string_view bytes, const std::string& name) {
   prepare();
   const Handle access = access_list();
   auto* data = const_cast<char*>(bytes.data());
@@ -161,16 +151,11 @@ Handle open_image(const std::string& bytes, const std::string& name) {
   return checked(H5Fopen(unique_name().c_str(), H5F_ACC_RDONLY, access), name, "damaged HDF5 file");
 }
 
-Handle create_in_memory(size_t increment, hid_t creation, std::string* bytes) {
+Handle create_in_memory(size_t increment) {
   prepare();
   const Handle access = access_list();
   H5Pset_fapl_core(access, increment, false);
-  if (bytes) {
-    H5FD_file_image_callbacks_t callbacks{string_malloc, borrowed_memcpy, string_realloc, borrowed_free,
-                                          same_udata,    keep_udata,      bytes};
-    check(H5Pset_file_image_callbacks(access, &callbacks), "memory", "no memory");
-  }
-  return checked(H5Fcreate(unique_name().c_str(), H5F_ACC_TRUNC, creation, access), "memory",
+  return checked(H5Fcreate(unique_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), "memory",
                  "no room for an HDF5 file");
 }
 
@@ -264,6 +249,17 @@ void check_size(const DatasetInfo& info, int64_t file_bytes, const std::string& 
 
 void read_into(hid_t dataset, at::ScalarType type, void* to, const std::string& path, const std::string& name) {
   read_selection(dataset, type, H5S_ALL, H5S_ALL, to, path, name);
+}
+
+int64_t stored_as_is(hid_t dataset, at::ScalarType type) {
+  const Handle stored(H5Dget_type(dataset)), space(H5Dget_space(dataset));
+  const hid_t native = native_type(type);
+  if (stored < 0 || space < 0 || native < 0 || H5Tequal(stored, native) <= 0) return -1;
+  const hssize_t elements = H5Sget_simple_extent_npoints(space);
+  const hsize_t bytes = static_cast<hsize_t>(elements) * c10::elementSize(type);
+  if (elements <= 0 || H5Dget_storage_size(dataset) != bytes) return -1;
+  const haddr_t at = H5Dget_offset(dataset);  // of contiguous data alone
+  return at == HADDR_UNDEF || at > INT64_MAX ? -1 : static_cast<int64_t>(at);
 }
 
 void read_ends(hid_t dataset, at::ScalarType type, const std::string& path, const std::string& name) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,9 @@ Handle checked(hid_t id, const std::string& name, const std::string& what);
 /// The same for calls that return a status.
 void check(herr_t status, const std::string& name, const std::string& what);
 
+/// How all our own files are opened and made: in the format of HDF5 1.8.
+Handle access_list();
+
 /// Lets a file be opened through /proc/self/fd: HDF5's usual driver asks where such a link leads, and a file that has
 /// no name any more leads nowhere.
 void open_without_name(hid_t access);
@@ -49,11 +53,10 @@ void open_without_name(hid_t access);
 Handle open_file(const std::string& path, const std::string& name);
 
 /// Opens the bytes of an HDF5 file read-only, without copying: `bytes` has to outlive every handle into the file.
-Handle open_image(const std::string& bytes, const std::string& name);
+Handle open_image(std::string_view bytes, const std::string& name);
 
-/// An empty HDF5 file in memory that has no file behind it; it grows in steps of `increment` bytes. `creation` as for
-/// H5Fcreate. With `bytes` it lives in that string, which is complete, with padding behind it, once the file is closed.
-Handle create_in_memory(size_t increment, hid_t creation = H5P_DEFAULT, std::string* bytes = nullptr);
+/// An empty HDF5 file in memory that has no file behind it; it grows in steps of `increment` bytes.
+Handle create_in_memory(size_t increment);
 
 struct Link {
   std::string name;
@@ -96,6 +99,10 @@ void check_size(const DatasetInfo& info, int64_t file_bytes, const std::string& 
 /// Reads a whole data set as `type` (a native number type) into `to`, which has room for all elements. Only HDF5 and
 /// malloc are used, so that it may run in a forked child.
 void read_into(hid_t dataset, at::ScalarType type, void* to, const std::string& path, const std::string& name);
+
+/// Where in the file the data lie in one piece, byte for byte as a tensor of `type` has them; negative where they
+/// don't.
+int64_t stored_as_is(hid_t dataset, at::ScalarType type);
 
 /// Reads the first and the last element of a data set that isn't empty. As read_into() else.
 void read_ends(hid_t dataset, at::ScalarType type, const std::string& path, const std::string& name);

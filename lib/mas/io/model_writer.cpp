@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
 #include "mas/io/hdf5.h"
+#include "mas/io/hdf5_pieces.h"
 #include "mas/io/model_check.h"
 #include "mas/io/model_file.h"
 #include "mas/io/unknown_content.h"
@@ -88,34 +91,6 @@ void write_data(hid_t group, const std::string& part, hid_t stored, hid_t space,
     check(H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), kName, what);
 }
 
-void write_tensor(hid_t group, const std::string& part, const at::Tensor& original, const std::string& path) {
-  const at::Tensor tensor = original.detach().cpu().contiguous();
-  const Handle type = file_type(tensor.scalar_type());
-  if (type < 0) throw Error(kName, path + "/" + part + ": no place for " + type_text(tensor.scalar_type()));
-  const std::vector<hsize_t> dims(tensor.sizes().begin(), tensor.sizes().end());
-  const Handle space(dims.empty() ? H5Screate(H5S_SCALAR)
-                                  : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr));
-  const hid_t memory =
-      tensor.scalar_type() == at::kBool ? static_cast<hid_t>(type) : hdf5::native_type(tensor.scalar_type());
-  write_data(group, part, type, space, memory, tensor.data_ptr(), path);
-}
-
-void write_tensors(hid_t parent, const std::string& part, const NamedTensors& tensors, const std::string& path) {
-  const Handle group = create_group(parent, part, path);
-  for (const auto& [name, tensor] : tensors) write_tensor(group, name, tensor, path + "/" + part);
-}
-
-// Only here a name has parts: "anchor/fc1.weight" is fc1.weight in the group anchor.
-void write_nested(hid_t group, const std::string& name, const at::Tensor& tensor, const std::string& path) {
-  const size_t slash = name.find('/');
-  if (slash == std::string::npos) return write_tensor(group, name, tensor, path);
-  const std::string part = name.substr(0, slash);
-  check_link_name(part, path);
-  const Handle inner =
-      hdf5::exists(group, part) ? hdf5::open_group(group, part, kName) : create_group(group, part, path);
-  write_nested(inner, name.substr(slash + 1), tensor, path + "/" + part);
-}
-
 void write_text(hid_t group, const std::string& part, const std::string& text) {
   const Handle type = text_type(text), space(H5Screate(H5S_SCALAR));
   write_data(group, part, type, space, type, text.c_str(), "");
@@ -151,95 +126,136 @@ NamedTensors converted(const NamedTensors& tensors, at::ScalarType type) {
   return result;
 }
 
-void write_importance(hid_t file, const ImportanceRecord& importance) {
-  const Handle group = create_group(file, "importance", "");
-  write_attribute(group, "closed_tasks", importance.closed_tasks);
-  write_attribute(group, "combine", importance.combine);
-  write_attribute(group, "count", importance.count);
-  write_attribute(group, "estimator", importance.estimator);
-  write_attribute(group, "method", importance.method);
-  write_attribute(group, "outputs", importance.outputs);
-  write_attribute(group, "tasks", importance.tasks);
-  if (!importance.anchor.empty())
-    write_tensors(group, "anchor", converted(importance.anchor, at::kFloat), "/importance");
-  if (!importance.closed.empty())
-    write_tensors(group, "closed", converted(importance.closed, at::kFloat), "/importance");
-  if (!importance.sum.empty()) write_tensors(group, "sum", converted(importance.sum, at::kDouble), "/importance");
+Handle creation() {
+  hdf5::prepare();
+  Handle list = creation_list(H5P_FILE_CREATE);
+  check(H5Pset_userblock(list, kUserBlock), kName, "no user block");
+  return list;
 }
 
-void write_content(hid_t file, const ModelFile& model) {
-  const int minor = std::max(model.format_minor, kModelFormatMinor);
-  if (!model.arch.is_null()) write_attribute(file, "arch", json_text(model.arch, "arch"));
-  write_attribute(file, "format", std::string("mas-model"));
-  write_attribute(file, "format_version", std::to_string(kModelFormatMajor) + "." + std::to_string(minor));
-  write_tensors(file, "weights", model.weights, "");
-  if (!model.buffers.empty()) write_tensors(file, "buffers", model.buffers, "");
-  if (!model.heads.empty()) {
-    const Handle heads = create_group(file, "heads", "");
-    for (const auto& [task, head] : model.heads) write_tensors(heads, task, head, "/heads");
+/// A model file before it is one: its tensors stay where they are, so that `model` must outlive it unchanged.
+class Writer {
+ public:
+  explicit Writer(const ModelFile& model) : file_(creation()) {
+    write_content(model);
+    file_.close();
+    seal();
   }
-  if (!model.importance.empty()) write_importance(file, model.importance);
-  if (!model.script.empty()) {
-    const hsize_t size = model.script.size();
-    const Handle space(H5Screate_simple(1, &size, nullptr));
-    write_data(file, "script", H5T_STD_U8LE, space, H5T_NATIVE_UINT8, model.script.data(), "");
-  }
-  if (!model.tasks.empty()) write_text(file, "tasks", json_text(model.tasks, "/tasks"));
-  if (!model.results.empty()) write_text(file, "results", json_text(model.results, "/results"));
-  if (!model.optimizer.empty()) {
-    const Handle group = create_group(file, "optimizer", "");
-    for (const auto& [name, tensor] : model.optimizer) write_nested(group, name, tensor, "/optimizer");
-  }
-  if (!model.progress.is_null()) write_text(file, "progress", json_text(model.progress, "/progress"));
-  if (model.unknown) model.unknown->restore(file, kName);
-}
 
-size_t data_bytes(const ModelFile& model) {
-  size_t bytes = model.script.size();
-  const auto add = [&](const NamedTensors& tensors) {
-    for (const auto& entry : tensors) bytes += entry.second.nbytes();
-  };
-  for (const auto* tensors : {&model.weights, &model.buffers, &model.importance.anchor, &model.importance.closed,
-                              &model.importance.sum, &model.optimizer}) {
-    add(*tensors);
+  std::vector<std::string_view> pieces() const { return file_.pieces(); }
+
+ private:
+  void write_tensor(hid_t group, const std::string& part, const at::Tensor& original, const std::string& path) {
+    const at::Tensor tensor = original.detach().cpu().contiguous();
+    const Handle type = file_type(tensor.scalar_type());
+    if (type < 0) throw Error(kName, path + "/" + part + ": no place for " + type_text(tensor.scalar_type()));
+    const std::vector<hsize_t> dims(tensor.sizes().begin(), tensor.sizes().end());
+    const Handle space(dims.empty() ? H5Screate(H5S_SCALAR)
+                                    : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr));
+    const hid_t memory =
+        tensor.scalar_type() == at::kBool ? static_cast<hid_t>(type) : hdf5::native_type(tensor.scalar_type());
+    lent_.push_back(tensor);
+    file_.lend(tensor.data_ptr(), tensor.nbytes());
+    write_data(group, part, type, space, memory, tensor.data_ptr(), path);
   }
-  for (const auto& head : model.heads) add(head.second);
-  return bytes;
-}
+
+  void write_tensors(hid_t parent, const std::string& part, const NamedTensors& tensors, const std::string& path) {
+    const Handle group = create_group(parent, part, path);
+    for (const auto& [name, tensor] : tensors) write_tensor(group, name, tensor, path + "/" + part);
+  }
+
+  // Only here a name has parts: "anchor/fc1.weight" is fc1.weight in the group anchor.
+  void write_nested(hid_t group, const std::string& name, const at::Tensor& tensor, const std::string& path) {
+    const size_t slash = name.find('/');
+    if (slash == std::string::npos) return write_tensor(group, name, tensor, path);
+    const std::string part = name.substr(0, slash);
+    check_link_name(part, path);
+    const Handle inner =
+        hdf5::exists(group, part) ? hdf5::open_group(group, part, kName) : create_group(group, part, path);
+    write_nested(inner, name.substr(slash + 1), tensor, path + "/" + part);
+  }
+
+  void write_importance(const ImportanceRecord& importance) {
+    const Handle group = create_group(file_, "importance", "");
+    write_attribute(group, "closed_tasks", importance.closed_tasks);
+    write_attribute(group, "combine", importance.combine);
+    write_attribute(group, "count", importance.count);
+    write_attribute(group, "estimator", importance.estimator);
+    write_attribute(group, "method", importance.method);
+    write_attribute(group, "outputs", importance.outputs);
+    write_attribute(group, "tasks", importance.tasks);
+    if (!importance.anchor.empty())
+      write_tensors(group, "anchor", converted(importance.anchor, at::kFloat), "/importance");
+    if (!importance.closed.empty())
+      write_tensors(group, "closed", converted(importance.closed, at::kFloat), "/importance");
+    if (!importance.sum.empty()) write_tensors(group, "sum", converted(importance.sum, at::kDouble), "/importance");
+  }
+
+  void write_content(const ModelFile& model) {
+    const int minor = std::max(model.format_minor, kModelFormatMinor);
+    if (!model.arch.is_null()) write_attribute(file_, "arch", json_text(model.arch, "arch"));
+    write_attribute(file_, "format", std::string("mas-model"));
+    write_attribute(file_, "format_version", std::to_string(kModelFormatMajor) + "." + std::to_string(minor));
+    write_tensors(file_, "weights", model.weights, "");
+    if (!model.buffers.empty()) write_tensors(file_, "buffers", model.buffers, "");
+    if (!model.heads.empty()) {
+      const Handle heads = create_group(file_, "heads", "");
+      for (const auto& [task, head] : model.heads) write_tensors(heads, task, head, "/heads");
+    }
+    if (!model.importance.empty()) write_importance(model.importance);
+    if (!model.script.empty()) {
+      const hsize_t size = model.script.size();
+      const Handle space(H5Screate_simple(1, &size, nullptr));
+      file_.lend(model.script.data(), model.script.size());
+      write_data(file_, "script", H5T_STD_U8LE, space, H5T_NATIVE_UINT8, model.script.data(), "");
+    }
+    if (!model.tasks.empty()) write_text(file_, "tasks", json_text(model.tasks, "/tasks"));
+    if (!model.results.empty()) write_text(file_, "results", json_text(model.results, "/results"));
+    if (!model.optimizer.empty()) {
+      const Handle group = create_group(file_, "optimizer", "");
+      for (const auto& [name, tensor] : model.optimizer) write_nested(group, name, tensor, "/optimizer");
+    }
+    if (!model.progress.is_null()) write_text(file_, "progress", json_text(model.progress, "/progress"));
+    if (model.unknown) model.unknown->restore(file_, kName);
+  }
+
+  void seal() {
+    Fingerprint digest;
+    size_t size = 0;
+    for (const std::string_view piece : pieces()) {
+      const size_t before = size == 0 ? kUserBlock : 0;
+      digest.add(piece.data() + before, piece.size() - before);
+      size += piece.size();
+    }
+    if (recorded_end(pieces().front(), kUserBlock) != size) throw Error(kName, "not written");
+    file_.overwrite_start(user_block(digest));
+  }
+
+  hdf5::PieceFile file_;
+  std::vector<at::Tensor> lent_;
+};
 
 }  // namespace
 
 std::string serialize_model(const ModelFile& model) {
   check_model(model, kName);
-  hdf5::prepare();
-  constexpr size_t kMargin = 1 << 18;
-  const Handle creation = creation_list(H5P_FILE_CREATE);
-  check(H5Pset_userblock(creation, kUserBlock), kName, "no user block");
-  // One block of memory for nearly everything, instead of a copy each time it grows. H5Fget_file_image would need a
-  // second one, and loses 512 bytes of a file with a user block (HDF5 1.10.8).
+  const Writer writer(model);
   std::string bytes;
-  {
-    const Handle file = hdf5::create_in_memory(data_bytes(model) + kMargin, creation, &bytes);
-    write_content(file, model);
-    check(H5Fflush(file, H5F_SCOPE_GLOBAL), kName, "not written");
-  }
-  const size_t size = recorded_end(bytes, kUserBlock);
-  if (size <= kUserBlock || size > bytes.size()) throw Error(kName, "not written");
-  bytes.resize(size);
-  bytes.replace(0, kUserBlock, user_block(bytes.data() + kUserBlock, bytes.size() - kUserBlock));
+  for (const std::string_view piece : writer.pieces()) bytes += piece;
   return bytes;
 }
 
 void write_model(const ModelFile& model, const std::string& path) {
-  std::string bytes;
+  std::optional<Writer> writer;
   try {
-    bytes = serialize_model(model);
+    check_model(model, kName);
+    writer.emplace(model);
   } catch (const Error& error) {
     const std::string what = error.what();
     const std::string start = kName + ": ";
     throw Error(output_name(path), what.compare(0, start.size(), start) == 0 ? what.substr(start.size()) : what);
   }
-  write_output(path, bytes);
+  write_output(path, writer->pieces());
 }
 
 }  // namespace mas

@@ -14,13 +14,13 @@ std::string fault(const std::string& bytes) {
   return mas::test::error_of([&] { mas::check_integrity(bytes, "x"); });
 }
 
-std::string sealed(const std::string& content) { return mas::user_block(content.data(), content.size()) + content; }
+std::string sealed(const std::string& content) { return mas::user_block(content) + content; }
 
 }  // namespace
 
 TEST_CASE("the user block is a line of text and zeros") {
   // XXH3 128 of nothing, seed 0, from the xxHash reference (xxhsum -H2 of an empty file).
-  const std::string block = mas::user_block("", 0);
+  const std::string block = mas::user_block("");
   const std::string line = "mas-model xxh3-128 99aa06d3014798d86001c324468d497f\n";
   CHECK(block == line + std::string(512 - line.size(), '\0'));
 }
