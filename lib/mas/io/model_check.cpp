@@ -8,21 +8,23 @@
 namespace mas {
 namespace {
 
-// Integer arithmetic on the bits, so that the compiler turns it into vector code whatever the floating-point flags are.
+// Additions of the bits that carry into the highest one, so that the compiler turns it into vector code whatever the
+// floating-point flags are and even where vectors have no comparison of 64-bit numbers.
 template <typename Float, typename Bits>
 void scan(const at::Tensor& tensor, Bits exponent, bool& finite, bool& negative) {
   const auto* values = tensor.data_ptr<Float>();
   constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
+  const Bits lowest = exponent & (~exponent + 1);
   const int64_t count = tensor.numel();
   Bits infinite = 0, below = 0;
   for (int64_t i = 0; i < count; ++i) {
     Bits bits;
     std::memcpy(&bits, values + i, sizeof bits);
-    infinite |= (bits & exponent) == exponent;
-    below |= static_cast<Bits>(bits > kSign);  // -0.0 is not negative
+    infinite |= (bits & exponent) + lowest;
+    below |= bits & ((bits & ~kSign) + ~kSign);  // -0.0 is not negative
   }
-  finite = infinite == 0;
-  negative = below != 0;
+  finite = (infinite & kSign) == 0;
+  negative = (below & kSign) != 0;
 }
 
 void check_values(const at::Tensor& original, bool may_be_negative, const std::string& subject,
