@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
-#define XXH_INLINE_ALL
+#define XXH_STATIC_LINKING_ONLY  // for the state's size
+#ifdef MAS_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>  // the same functions, in the widest vectors that the processor has
+#else
 #include <xxhash.h>
+#endif
 
 namespace mas {
 
