@@ -237,8 +237,9 @@ void check_tasks(const Model& model) {
 
 Model open_model(const std::string& path, const ImportanceOptions& options) {
   const auto limit = [](const std::string& head) { return is_zip(head) ? size_t{1} << 62 : bytes_to_read(head); };
-  const std::string bytes = read_input(path, limit), name = input_name(path);
-  if (!is_torchscript(bytes)) {
+  const auto bytes = read_block(path, limit);
+  const std::string name = input_name(path);
+  if (!is_torchscript(bytes->view())) {
     if (!options.returned.empty())
       throw UsageError("--return", "is for a TorchScript module; " + name + " is none, and a model keeps its own");
     return {parse_model(bytes, name), path};
@@ -247,7 +248,8 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
     throw UsageError("--data", "is required: " + name + " is a TorchScript module, which brings no data of its own");
   }
   const auto spec = DataSpec::parse(options.data.front());
-  return make_script_model(bytes, name, {"", options.returned}, *open_dataset(spec, open_options(options)), spec.str());
+  return make_script_model(std::string(bytes->view()), name, {"", options.returned},
+                           *open_dataset(spec, open_options(options)), spec.str());
 }
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {

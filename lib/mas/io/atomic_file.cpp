@@ -201,13 +201,14 @@ void write_straight(const Target& target, const Pieces& pieces) {
 }
 
 // Reads on until `bytes` has `most` of them or the input ends. `room`: how many are expected.
-void read_up_to(int fd, size_t most, size_t room, std::string& bytes, const std::string& name) {
+template <typename Bytes>
+void read_up_to(int fd, size_t most, size_t room, Bytes& bytes, const std::string& name) {
   constexpr size_t kStep = size_t{1} << 20, kAtOnce = size_t{1} << 30;
   for (size_t done = bytes.size(); done < most; room = std::max(room + kStep, room + room / 2)) {
     room = std::min(room, most);
     bytes.resize(room);
     while (done < room) {
-      const ssize_t n = read(fd, &bytes[done], std::min(room - done, kAtOnce));
+      const ssize_t n = read(fd, bytes.data() + done, std::min(room - done, kAtOnce));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) fail(name, errno);
       if (n == 0) return bytes.resize(done);
@@ -216,15 +217,15 @@ void read_up_to(int fd, size_t most, size_t room, std::string& bytes, const std:
   }
 }
 
-std::string read_all(int fd, const std::string& name, const InputLimit& limit) {
+template <typename Bytes>
+void read_all(int fd, const std::string& name, const InputLimit& limit, Bytes& bytes) {
   struct stat status;
   if (fstat(fd, &status) < 0) fail(name, errno);
   if (S_ISDIR(status.st_mode)) fail(name, EISDIR);
-  std::string bytes;
   size_t most = SIZE_MAX / 4;
   if (limit) {
     read_up_to(fd, kInputHead, kInputHead, bytes, name);
-    most = limit(bytes);
+    most = limit(std::string(bytes.data(), bytes.size()));
     bytes.resize(std::min(bytes.size(), most));
   }
   // One more byte than the file has: the read that finds its end then needs no larger buffer.
@@ -234,7 +235,14 @@ std::string read_all(int fd, const std::string& name, const InputLimit& limit) {
   } catch (const std::bad_alloc&) {
     throw Error(name, "not enough memory to read it");
   }
-  return bytes;
+}
+
+template <typename Bytes>
+void read_path(const std::string& path, const InputLimit& limit, Bytes& bytes) {
+  if (path == "-") return read_all(STDIN_FILENO, input_name(path), limit, bytes);
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file < 0) fail(path, errno);
+  read_all(file, path, limit, bytes);
 }
 
 }  // namespace
@@ -243,10 +251,15 @@ std::string input_name(const std::string& path) { return path == "-" ? "standard
 std::string output_name(const std::string& path) { return path == "-" ? "standard output" : path; }
 
 std::string read_input(const std::string& path, const InputLimit& limit) {
-  if (path == "-") return read_all(STDIN_FILENO, input_name(path), limit);
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file < 0) fail(path, errno);
-  return read_all(file, path, limit);
+  std::string bytes;
+  read_path(path, limit, bytes);
+  return bytes;
+}
+
+std::shared_ptr<Block> read_block(const std::string& path, const InputLimit& limit) {
+  auto bytes = std::make_shared<Block>();
+  read_path(path, limit, *bytes);
+  return bytes;
 }
 
 struct Replacement::Impl {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mas/error.h"
+#include "mas/io/block.h"
 
 namespace mas {
 
@@ -26,6 +27,8 @@ using InputLimit = std::function<size_t(const std::string& head)>;
 /// nor a huge file takes memory before it is looked at. Throws Error naming it: missing, a directory, no permission,
 /// ...
 std::string read_input(const std::string& path, const InputLimit& limit = {});
+/// The same into memory that tensors may share.
+std::shared_ptr<Block> read_block(const std::string& path, const InputLimit& limit = {});
 
 /// Writes `bytes` to a file, or to standard output for "-", in full or not at all as far as the target allows:
 /// - a regular or new file is written without a name (or, where the file system can't do that, under another one in the

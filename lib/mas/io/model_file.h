@@ -27,6 +27,8 @@ struct ImportanceRecord {
 /// Groups, attributes and data sets that this version doesn't know; they travel through a tool unchanged.
 class UnknownContent;
 
+class Block;
+
 /// All that a model file holds (man page mas-model.5), as tensors on the CPU and JSON.
 struct ModelFile {
   nlohmann::json arch;                        ///< architecture, see model/architecture.h
@@ -62,5 +64,7 @@ void write_model(const ModelFile& model, const std::string& path);
 /// The bytes that write_model writes, and their reading; `name` is for messages.
 std::string serialize_model(const ModelFile& model);
 ModelFile parse_model(const std::string& bytes, const std::string& name);
+/// The same without a copy: large tensors stay where they lie in `bytes`, which they keep.
+ModelFile parse_model(const std::shared_ptr<Block>& bytes, const std::string& name);
 
 }  // namespace mas

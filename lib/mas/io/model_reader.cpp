@@ -1,12 +1,18 @@
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <memory>
-#include <new>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/block.h"
 #include "mas/io/digest.h"
 #include "mas/io/hdf5.h"
+#include "mas/io/hdf5_pieces.h"
 #include "mas/io/model_check.h"
 #include "mas/io/model_file.h"
 #include "mas/io/rehearsal.h"
@@ -39,16 +45,25 @@ struct RawModel {
   std::shared_ptr<UnknownContent> unknown = std::make_shared<UnknownContent>();
 };
 
+// Of bytes that nobody will read again, while the rest of their block is needed still: the system may take the pages.
+void forget(void* bytes, size_t count) {
+  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;  // smaller pieces would split one
+  const auto begin = reinterpret_cast<uintptr_t>(bytes), end = begin + count;
+  const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage, last = end / kHugePage * kHugePage;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_FREE);
+}
+
 enum class Kind { kWeights, kBuffers, kClosed, kSum };
 
 class Reader {
  public:
   /// for_good: false where nobody takes what is read; large data that lie in one piece are then only touched.
-  Reader(const std::string& bytes, std::string name, bool for_good)
-      : name_(std::move(name)),
-        size_(static_cast<int64_t>(bytes.size())),
+  Reader(std::shared_ptr<Block> bytes, std::string name, bool for_good)
+      : bytes_(std::move(bytes)),
+        name_(std::move(name)),
+        size_(static_cast<int64_t>(bytes_->size())),
         for_good_(for_good),
-        file_(hdf5::open_image(bytes, name_)) {}
+        file_(hdf5::open_image(bytes_->view(), name_)) {}
 
   RawModel read() {
     hdf5::refuse_foreign(file_, name_);
@@ -153,7 +168,6 @@ class Reader {
                              (kind == Kind::kBuffers ? ", a signed integer, uint8 or bool" : ""));
     }
     hdf5::check_size(info, size_, path, name_);
-    constexpr size_t kAlignment = 64;  // as LibTorch's own allocator
     RawTensor result{info.shape, info.type, nullptr};
     if (kind == Kind::kClosed) result.type = at::kFloat;
     if (kind == Kind::kSum) result.type = at::kDouble;
@@ -163,11 +177,26 @@ class Reader {
       return result;
     }
     const size_t bytes = static_cast<size_t>(info.elements) * c10::elementSize(result.type);
-    void* data = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
-    if (!data) throw std::bad_alloc();
-    result.data.reset(data, std::free);
-    if (bytes > 0) hdf5::read_into(dataset, result.type, data, path, name_);
+    result.data = share(dataset, result.type, bytes);
+    if (result.data) return result;
+    auto own = std::make_shared<Block>();
+    own->resize(std::max<size_t>(bytes, 1));  // a tensor without elements has a place, too
+    if (bytes > 0) hdf5::read_into(dataset, result.type, own->data(), path, name_);
+    result.data = {own, own->data()};
     return result;
+  }
+
+  // Null where the data can't stay where they are. Two tensors of the same bytes, as links and forged files have them,
+  // would change together.
+  std::shared_ptr<void> share(hid_t dataset, at::ScalarType type, size_t count) {
+    const auto size = static_cast<int64_t>(count), at = hdf5::stored_as_is(dataset, type);
+    if (count < hdf5::kAlignedFrom || at < 0 || at % hdf5::kAlignment != 0 || size > size_ - at) return nullptr;
+    const auto next = shared_.upper_bound(at);
+    const bool overlaps =
+        (next != shared_.end() && next->first < at + size) || (next != shared_.begin() && std::prev(next)->second > at);
+    if (overlaps) return nullptr;
+    shared_[at] = at + size;
+    return {bytes_->data() + at, [keep = bytes_, count](void* bytes) { forget(bytes, count); }};
   }
 
   RawTensors tensors(const std::string& path, Kind kind) {
@@ -259,6 +288,8 @@ class Reader {
     model_.unknown->keep_attributes(dataset, path, {}, size_, name_);
   }
 
+  std::shared_ptr<Block> bytes_;
+  std::map<int64_t, int64_t> shared_;  // begin and end of what tensors have of them
   std::string name_;
   int64_t size_;
   bool for_good_;
@@ -302,26 +333,30 @@ ModelFile to_model(RawModel raw, const std::string& name) {
 }
 
 // All that HDF5 has to do for this file, now and when its unknown content is written again.
-void rehearse_model(const std::string& bytes, const std::string& name) {
+void rehearse_model(const std::shared_ptr<Block>& bytes, const std::string& name) {
   const auto read = [&] {
     const RawModel model = Reader(bytes, name, false).read();
     constexpr size_t kIncrement = 1 << 16;
     if (!model.unknown->empty()) model.unknown->restore(hdf5::create_in_memory(kIncrement), name);
   };
-  rehearse(name, read, RehearsalLimits::for_size(static_cast<int64_t>(bytes.size())));
+  rehearse(name, read, RehearsalLimits::for_size(static_cast<int64_t>(bytes->size())));
 }
 
 }  // namespace
 
 ModelFile parse_model(const std::string& bytes, const std::string& name) {
+  return parse_model(std::make_shared<Block>(bytes), name);
+}
+
+ModelFile parse_model(const std::shared_ptr<Block>& bytes, const std::string& name) {
   hdf5::prepare();
-  check_integrity(bytes, name);
+  check_integrity(bytes->view(), name);
   rehearse_model(bytes, name);  // also where the digest is right: whoever forges a file can compute it
   ModelFile model = to_model(Reader(bytes, name, true).read(), name);
   check_model(model, name);
   return model;
 }
 
-ModelFile read_model(const std::string& path) { return parse_model(read_input(path, bytes_to_read), input_name(path)); }
+ModelFile read_model(const std::string& path) { return parse_model(read_block(path, bytes_to_read), input_name(path)); }
 
 }  // namespace mas

@@ -50,6 +50,7 @@ TEST_CASE("a file is written and read whole, zeros and all") {
   const std::string bytes("a\0b\n", 4);
   mas::write_output(scratch / "f", bytes);
   CHECK(mas::read_input(scratch / "f") == bytes);
+  CHECK(mas::read_block(scratch / "f")->view() == bytes);
   mas::write_output(scratch / "f", "");
   CHECK(mas::read_input(scratch / "f").empty());
   CHECK(scratch.files() == 1);
@@ -117,6 +118,11 @@ TEST_CASE("devices and named pipes are written straight") {
   mas::write_output(scratch / "pipe", bytes);
   reader.join();
   CHECK(received == bytes);
+  std::shared_ptr<mas::Block> block;
+  reader = std::thread([&] { block = mas::read_block(scratch / "pipe"); });
+  mas::write_output(scratch / "pipe", std::vector<std::string_view>{bytes, "and", "", " more"});
+  reader.join();
+  CHECK(block->view() == bytes + "and more");
   CHECK(std::filesystem::is_fifo(scratch / "pipe"));
 }
 

@@ -3,8 +3,10 @@
 #include <functional>
 
 #include "mas/error.h"
+#include "mas/io/block.h"
 #include "mas/io/digest.h"
 #include "mas/io/hdf5.h"
+#include "mas/io/hdf5_pieces.h"
 #include "unit/doctest_torch.h"
 #include "unit/io/scratch.h"
 
@@ -52,6 +54,11 @@ mas::ModelFile large_model() {
   model.importance.method = "mas";
   model.script = "PK\x03\x04" + std::string(100000, 's');
   return model;
+}
+
+bool lies_in(mas::Block& bytes, const at::Tensor& tensor) {
+  const auto* data = static_cast<const char*>(tensor.data_ptr());
+  return data >= bytes.data() && data + tensor.nbytes() <= bytes.data() + bytes.size();
 }
 
 void check_equal(const mas::NamedTensors& a, const mas::NamedTensors& b) {
@@ -123,7 +130,9 @@ std::string foreign_file(const std::function<void(hid_t)>& more = {}, const std:
   const std::string path = scratch / "foreign.h5";
   mas::hdf5::prepare();
   {
-    const mas::hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    const mas::hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS));
+    H5Pset_alignment(access, mas::hdf5::kAlignedFrom, mas::hdf5::kAlignment);
+    const mas::hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access));
     if (!format.empty()) attribute(file, "format", format);
     variable_attribute(file, "format_version", version.c_str());
     const auto weights = group(file, "/weights");
@@ -212,6 +221,47 @@ TEST_CASE("large tensors come back bit for bit, aligned, whatever they were when
     CHECK(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % 64 == 0);
   }
   CHECK(bytes == mas::serialize_model(again));
+}
+
+TEST_CASE("large tensors lie in the bytes that were read, and keep them") {
+  auto bytes = std::make_shared<mas::Block>(mas::serialize_model(large_model()));
+  const std::weak_ptr<mas::Block> kept = bytes;
+  auto model = mas::parse_model(bytes, "x.h5");
+  CHECK(lies_in(*bytes, model.weights.at("odd")));
+  CHECK(lies_in(*bytes, model.importance.sum.at("turned")));
+  CHECK_FALSE(lies_in(*bytes, model.buffers.at("small")));
+  bytes.reset();
+  const at::Tensor buffer = model.buffers.at("small");
+  at::Tensor odd = model.weights.at("odd");
+  model = {};
+  CHECK(torch::equal(odd, large_model().weights.at("odd")));
+  odd.reset();
+  CHECK(kept.expired());
+  CHECK(buffer.sum().item<float>() == 3);
+}
+
+TEST_CASE("tensors never share bytes, as links and forged addresses would have them do") {
+  const std::vector<float> values(40000, 1.f);
+  haddr_t one = 0, two = 0;
+  std::string bytes = foreign_file([&](hid_t file) {
+    dataset(file, "/weights/one", H5T_IEEE_F32LE, {40000}, values);
+    dataset(file, "/weights/two", H5T_IEEE_F32LE, {40000}, values);
+    H5Lcreate_hard(file, "/weights/one", file, "/weights/one too", H5P_DEFAULT, H5P_DEFAULT);
+    one = H5Dget_offset(mas::hdf5::open_dataset(file, "/weights/one", "x"));
+    two = H5Dget_offset(mas::hdf5::open_dataset(file, "/weights/two", "x"));
+  });
+  const auto address = [](haddr_t at) { return std::string(reinterpret_cast<const char*>(&at), sizeof at); };
+  const size_t place = bytes.find(address(two));
+  REQUIRE(place != std::string::npos);
+  bytes.replace(place, sizeof two, address(one + 64));
+  const auto block = std::make_shared<mas::Block>(bytes);
+  auto model = mas::parse_model(block, "x.h5");
+  CHECK(lies_in(*block, model.weights.at("one")));
+  model.weights.at("one").fill_(2);
+  CHECK(torch::equal(model.weights.at("one too"), torch::ones({40000})));
+  CHECK(torch::equal(model.weights.at("two"), torch::ones({40000})));
+  model.weights.at("two").fill_(3);
+  CHECK(torch::equal(model.weights.at("one"), torch::full({40000}, 2.f)));
 }
 
 TEST_CASE("a file of another program is read, big-endian numbers and variable strings included") {
