@@ -1,6 +1,6 @@
 // What a model file costs, next to cp: writing and reading VGG-16 with its importance, in turn with a copy of that
 // file.
-//   bench_file --folder /dev/shm [--network vgg16] [--runs 5] [--json FILE]
+//   bench_file --folder /dev/shm [--network vgg16] [--runs 5] [--threads 2] [--json FILE]
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -43,14 +43,16 @@ mas::ModelFile with_importance(const std::string& network) {
 
 int main(int argc, char** argv) {
   std::string folder = ".", network = "vgg16", json;
-  int runs = 5;
+  int runs = 5, threads = 2;
   CLI::App app{"Time a model file's writing and reading against cp", "bench_file"};
   app.add_option("--folder", folder, "where files are written")->capture_default_str();
   app.add_option("--network", network)->capture_default_str();
   app.add_option("--runs", runs)->capture_default_str();
+  app.add_option("--threads", threads)->capture_default_str();
   app.add_option("--json", json);
   CLI11_PARSE(app, argc, argv);
   mas::tool::keep_memory();
+  mas::tool::use_threads(threads);
   const mas::ModelFile model = with_importance(network);
   const std::string file = folder + "/bench-model.h5", copy = folder + "/bench-copy.h5";
   const std::string cp = "cp '" + file + "' '" + copy + "'";

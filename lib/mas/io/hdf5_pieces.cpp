@@ -1,6 +1,9 @@
 #include "mas/io/hdf5_pieces.h"
 
 #include <H5FDpublic.h>
+#if __has_include(<H5FDdevelop.h>)  // where HDF5 1.14 keeps the drivers' interface
+#include <H5FDdevelop.h>
+#endif
 
 #include <algorithm>
 #include <cstring>
@@ -144,6 +147,10 @@ hid_t driver() {
   static const hid_t id = [] {
     constexpr H5FD_mem_t kMap[H5FD_MEM_NTYPES] = H5FD_FLMAP_DICHOTOMY;
     H5FD_class_t driver{};
+#ifdef H5FD_CLASS_VERSION
+    driver.version = H5FD_CLASS_VERSION;
+    driver.value = H5_VFD_RESERVED + 1711;
+#endif
     driver.name = "mas pieces";
     driver.maxaddr = HADDR_MAX;
     driver.fc_degree = H5F_CLOSE_STRONG;

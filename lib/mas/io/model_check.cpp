@@ -1,5 +1,8 @@
 #include "mas/io/model_check.h"
 
+#include <ATen/Parallel.h>
+
+#include <atomic>
 #include <cstring>
 
 #include "mas/error.h"
@@ -15,16 +18,21 @@ void scan(const at::Tensor& tensor, Bits exponent, bool& finite, bool& negative)
   const auto* values = tensor.data_ptr<Float>();
   constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
   const Bits lowest = exponent & (~exponent + 1);
-  const int64_t count = tensor.numel();
-  Bits infinite = 0, below = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    Bits bits;
-    std::memcpy(&bits, values + i, sizeof bits);
-    infinite |= (bits & exponent) + lowest;
-    below |= bits & ((bits & ~kSign) + ~kSign);  // -0.0 is not negative
-  }
-  finite = (infinite & kSign) == 0;
-  negative = (below & kSign) != 0;
+  constexpr int64_t kGrain = 1 << 20;  // numbers worth waking a thread for
+  std::atomic<Bits> all_infinite{0}, all_below{0};
+  at::parallel_for(0, tensor.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    Bits infinite = 0, below = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      Bits bits;
+      std::memcpy(&bits, values + i, sizeof bits);
+      infinite |= (bits & exponent) + lowest;
+      below |= bits & ((bits & ~kSign) + ~kSign);  // -0.0 is not negative
+    }
+    all_infinite |= infinite;
+    all_below |= below;
+  });
+  finite = (all_infinite & kSign) == 0;
+  negative = (all_below & kSign) != 0;
 }
 
 void check_values(const at::Tensor& original, bool may_be_negative, const std::string& subject,
