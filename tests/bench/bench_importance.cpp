@@ -63,6 +63,7 @@ struct Kind {
   std::function<void()> pass;
   std::function<void()> end = [] {};  // of a run: the sums in double
   double samples = 1;                 // that it passes over, relative to the batch
+  bool compares = false;              // with the loop, in its first passes
   std::vector<double> wall{}, cpu{};
 
   static double typical(const std::vector<double>& times) {
@@ -82,7 +83,8 @@ std::vector<Kind> kinds_of(const mas::bench::Example& e, const Options& options)
   const auto estimate = [&](const char* name, const mas::EstimatorOptions& with, const at::Tensor& x,
                             const at::Tensor& given = {}) {
     auto estimator = std::make_shared<mas::Estimator>(e.forward, e.parameters, with);
-    return Kind{name, [estimator, x, given] { estimator->add(x, given); }, [estimator] { estimator->sum(); }};
+    return Kind{name, [estimator, x, given] { estimator->add(x, given); }, [estimator] { estimator->sum(); }, 1,
+                !with.loop && !with.batch_average};
   };
   const at::Tensor usual = images(at::MemoryFormat::Contiguous), best = images(at::MemoryFormat::ChannelsLast);
   const int64_t n = e.x.size(0), few = std::min(n, options.loop_samples);
@@ -114,10 +116,9 @@ nlohmann::json compare(const std::string& name, const Options& options) {
   double first = 0, round = 0;  // seconds: exact's first pass, with its check, once a run; of all kinds together
   for (auto& kind : kinds) {
     const double time = measure(kind.pass).wall;
-    if (kind.name == "exact") {
-      first = time;
+    if (kind.name == "exact") first = time;
+    if (kind.compares)
       for (int i = 2; i < kWarm; i++) kind.pass();
-    }
     round += measure(kind.pass).wall;
   }
   const auto repeats = std::clamp<int64_t>(std::llround(0.5 / round), 1, 8192 / e.x.size(0));
