@@ -55,7 +55,7 @@ forgets_less() {
 
 @test "incremental moment matching makes one model of a chain" {
   chain finetune domain 0 ""
-  chain l2 domain 0.1 "" "--method l2"
+  chain l2 domain 10 "" "--method l2"
   mas-train --merge mean l21.h5 l22.h5 l23.h5 -o mean.h5 >report
   [ "$(grep -c "^task[123]: [0-9.]* % of the test samples$" report)" -eq 3 ]
   for i in 1 2 3; do mas-importance -q "l2$i.h5" --method ewc -o "f$i.h5"; done
@@ -72,10 +72,10 @@ forgets_less() {
   for scenario in task domain class; do
     silent mas-train --arch mlp:40 --scenario "$scenario" --data "$data,classes=0-1" --task a --data "$data,classes=2-3" --task b \
       --data "$data,classes=4-5" --task c --epochs 5 -o "$scenario.h5" >report
-    [ "$(grep -c "^[abc]: [89][0-9][0-9.]* % of the test samples$" report)" -eq 3 ]
+    [ "$(grep -cE "^[abc]: ([89][0-9]|100)[.][0-9]* % of the test samples$" report)" -eq 3 ]
     mas-eval "$scenario.h5" --csv >matrix
     [ "$(wc -l <matrix)" -eq 2 ]
-    grep -q "^after c,0\.[89][0-9]*,0\.[89][0-9]*,0\.[89][0-9]*$" matrix
+    grep -qE "^after c(,(0[.][89]|1[.]0)[0-9]*){3}$" matrix
   done
 }
 
