@@ -33,10 +33,10 @@ struct Loader::State {
 
   Batch read() {
     const size_t count = std::min(rows.size() - position, static_cast<size_t>(options.batch_size));
-    const at::ArrayRef<int64_t> part(rows.data() + position, count);
     Batch batch;
-    batch.images = data.images(part);
-    if (options.labels) batch.labels = data.labels(part);
+    batch.rows.assign(rows.data() + position, rows.data() + position + count);
+    batch.images = data.images(batch.rows);
+    if (options.labels) batch.labels = data.labels(batch.rows);
     position += count;
     return batch;
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -9,8 +10,9 @@
 namespace mas {
 
 struct Batch {
-  at::Tensor images;  ///< [n, *sample_shape]
-  at::Tensor labels;  ///< int64 [n]; undefined when not asked for
+  at::Tensor images;          ///< [n, *sample_shape]
+  at::Tensor labels;          ///< int64 [n]; undefined when not asked for
+  std::vector<int64_t> rows;  ///< which samples of the dataset
 };
 
 struct LoaderOptions {

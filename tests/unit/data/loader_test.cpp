@@ -38,6 +38,7 @@ std::vector<int64_t> pass(Numbers& data, const mas::LoaderOptions& options) {
   for (mas::Batch batch; loader.next(batch);) {
     const auto values = batch.images.flatten().to(at::kLong);
     if (options.labels) CHECK(at::equal(batch.labels, values * 2));
+    CHECK(at::equal(at::tensor(batch.rows), values));
     for (int64_t i = 0; i < values.size(0); ++i) seen.push_back(values[i].item<int64_t>());
   }
   mas::Batch batch;
