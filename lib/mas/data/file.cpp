@@ -179,7 +179,7 @@ Spool::Spool(const std::string& folder, std::string name) : folder_(folder), nam
     std::string path = folder + "/mas-XXXXXX";
     descriptor_ = mkostemp(path.data(), O_CLOEXEC);
     if (descriptor_ < 0)
-      throw Error(folder, "can't unpack data there: " + system_error_text(errno) + "; name another folder with TMPDIR");
+      throw Error(folder, "can't keep data there: " + system_error_text(errno) + "; name another folder with TMPDIR");
     unlink(path.c_str());
   }
 }
@@ -194,6 +194,15 @@ int64_t Spool::room() const {
   return static_cast<int64_t>(status.f_bavail) * static_cast<int64_t>(status.f_frsize);
 }
 
+void Spool::fail(int code) const {
+  throw Error(
+      name_, fmt::format("can't be kept in {}: {}; name another folder with TMPDIR", folder_, system_error_text(code)));
+}
+
+void Spool::reserve(int64_t bytes) {
+  if (const int code = mas::reserve(descriptor_, bytes)) fail(code);
+}
+
 void Spool::write(const void* bytes, int64_t count) {
   size_ += count;
   buffer_.append(static_cast<const char*>(bytes), static_cast<size_t>(count));
@@ -201,9 +210,7 @@ void Spool::write(const void* bytes, int64_t count) {
 }
 
 void Spool::flush() {
-  if (const int code = write_all(descriptor_, buffer_.data(), buffer_.size()))
-    throw Error(name_,
-                "can't unpack it in " + folder_ + ": " + system_error_text(code) + "; name another folder with TMPDIR");
+  if (const int code = write_all(descriptor_, buffer_.data(), buffer_.size())) fail(code);
   buffer_.clear();
 }
 

@@ -39,6 +39,8 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
+  /// Takes room for so many bytes, so that a full disk is known before the work that makes them.
+  void reserve(int64_t bytes);
   void write(const void* bytes, int64_t count);
   int64_t size() const { return size_; }
   /// Bytes that the folder's file system still has room for.
@@ -47,6 +49,7 @@ class Spool {
 
  private:
   void flush();
+  [[noreturn]] void fail(int code) const;
   int descriptor_ = -1;
   std::string folder_, name_, buffer_;
   int64_t size_ = 0;

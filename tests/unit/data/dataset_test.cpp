@@ -182,7 +182,7 @@ TEST_CASE("unpacking into a folder that isn't there is an error that names it") 
   mas::OpenOptions options;
   options.scratch = folder / "nowhere";
   CHECK_THROWS_WITH_AS(mas::open_dataset(mas::DataSpec::parse(path), options),
-                       doctest::Contains("nowhere: can't unpack data there: no such file"), mas::Error);
+                       doctest::Contains("nowhere: can't keep data there: no such file"), mas::Error);
 }
 
 TEST_CASE("CSV comes with commas, semicolons or tabs, with and without a header") {

@@ -9,24 +9,46 @@
 
 using namespace data_test;
 
-TEST_CASE("what a temporary file has no room for is an error and no signal") {
+namespace {
+
+// Whether a spool in a process whose files have a limit of 1000 bytes fails by an error that says so.
+template <typename Work>
+bool fails_at_the_limit(const Work& work) {
   Folder folder;
   const pid_t child = fork();
   if (child == 0) {
     const rlimit limit{1000, 1000};
     setrlimit(RLIMIT_FSIZE, &limit);
     mas::Spool spool(folder.path(), "x.gz");
-    const std::string bytes(2000, 'x');
     try {
-      spool.write(bytes.data(), 2000);
-      spool.finish();
+      work(spool);
     } catch (const mas::Error& error) {
-      _exit(contains(error.what(), "x.gz: can't unpack it in " + folder.path() + ": file too large") ? 7 : 2);
+      _exit(contains(error.what(), "x.gz: can't be kept in " + folder.path() + ": file too large") ? 7 : 2);
     }
     _exit(1);
   }
   int status = 0;
   waitpid(child, &status, 0);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 7);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+}  // namespace
+
+TEST_CASE("what a temporary file has no room for is an error and no signal") {
+  CHECK(fails_at_the_limit([](mas::Spool& spool) {
+    const std::string bytes(2000, 'x');
+    spool.write(bytes.data(), 2000);
+    spool.finish();
+  }));
+  CHECK(fails_at_the_limit([](mas::Spool& spool) { spool.reserve(2000); }));
+}
+
+TEST_CASE("what is written to a spool with room taken for more is what it holds") {
+  Folder folder;
+  mas::Spool spool(folder.path(), "x");
+  spool.reserve(100);
+  spool.write("abc", 3);
+  const auto file = spool.finish();
+  CHECK(file->size() == 3);
+  CHECK(file->text(0, 10) == "abc");
 }
