@@ -63,6 +63,14 @@ void check_tensors(const NamedTensors& tensors, const std::string& path, const s
   }
 }
 
+void check_by_task(const std::map<std::string, NamedTensors>& by_task, const std::string& path,
+                   const std::string& name) {
+  for (const auto& [task, tensors] : by_task) {
+    check_utf8(task, path, name);
+    check_tensors(tensors, path + task + "/", name);
+  }
+}
+
 // An anchor may be negative, Ω may not.
 void check_omega(const NamedTensors& omega, const NamedTensors& weights, const std::string& path,
                  const std::string& name, bool may_be_negative = false) {
@@ -96,10 +104,8 @@ void check_model(const ModelFile& model, const std::string& name) {
     }
   }
   check_tensors(model.buffers, "/buffers/", name);
-  for (const auto& [task, head] : model.heads) {
-    check_utf8(task, "/heads/", name);
-    check_tensors(head, "/heads/" + task + "/", name);
-  }
+  check_by_task(model.heads, "/heads/", name);
+  check_by_task(model.encoders, "/encoders/", name);
   check_tensors(model.optimizer, "/optimizer/", name);
   const ImportanceRecord& importance = model.importance;
   check_omega(importance.closed, model.weights, "/importance/closed/", name);

@@ -31,11 +31,12 @@ class Block;
 
 /// All that a model file holds (man page mas-model.5), as tensors on the CPU and JSON.
 struct ModelFile {
-  nlohmann::json arch;                        ///< architecture, see model/architecture.h
-  std::string script;                         ///< bytes of a TorchScript module, or empty
-  NamedTensors weights;                       ///< float32 or float64 parameters that all tasks share
-  NamedTensors buffers;                       ///< batch-norm statistics and the like
-  std::map<std::string, NamedTensors> heads;  ///< task name -> parameters of that task alone
+  nlohmann::json arch;                           ///< architecture, see model/architecture.h
+  std::string script;                            ///< bytes of a TorchScript module, or empty
+  NamedTensors weights;                          ///< float32 or float64 parameters that all tasks share
+  NamedTensors buffers;                          ///< batch-norm statistics and the like
+  std::map<std::string, NamedTensors> heads;     ///< task name -> parameters of that task alone
+  std::map<std::string, NamedTensors> encoders;  ///< task name -> weight and bias of a code of its features (EBLL)
   ImportanceRecord importance;
   nlohmann::json tasks = nlohmann::json::array();    ///< one record a task
   nlohmann::json results = nlohmann::json::array();  ///< one record an evaluation

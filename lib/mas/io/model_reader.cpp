@@ -39,7 +39,7 @@ struct RawModel {
   std::string arch, tasks, results, progress;  // JSON, empty when absent
   std::string script;
   RawTensors weights, buffers, optimizer, closed, anchor, sum;
-  std::map<std::string, RawTensors> heads;
+  std::map<std::string, RawTensors> heads, encoders;
   ImportanceRecord importance;  // without its tensors
   int format_minor = 0;
   std::shared_ptr<UnknownContent> unknown = std::make_shared<UnknownContent>();
@@ -75,7 +75,9 @@ class Reader {
       } else if (part == "buffers") {
         model_.buffers = tensors("/buffers", Kind::kBuffers);
       } else if (part == "heads") {
-        read_heads();
+        read_by_task("/heads", model_.heads);
+      } else if (part == "encoders") {
+        read_by_task("/encoders", model_.encoders);
       } else if (part == "importance") {
         read_importance();
       } else if (part == "optimizer") {
@@ -213,14 +215,14 @@ class Reader {
     return result;
   }
 
-  void read_heads() {
-    const Handle group = hdf5::open_group(file_, "/heads", name_);
-    model_.unknown->keep_attributes(group, "/heads", {}, size_, name_);
+  void read_by_task(const std::string& path, std::map<std::string, RawTensors>& by_task) {
+    const Handle group = hdf5::open_group(file_, path, name_);
+    model_.unknown->keep_attributes(group, path, {}, size_, name_);
     for (const hdf5::Link& link : hdf5::links(group, name_)) {
       if (is_group(group, link)) {
-        model_.heads[link.name] = tensors("/heads/" + link.name, Kind::kWeights);
+        by_task[link.name] = tensors(path + "/" + link.name, Kind::kWeights);
       } else {
-        model_.unknown->keep_link(group, "/heads", link, name_);
+        model_.unknown->keep_link(group, path, link, name_);
       }
     }
   }
@@ -323,6 +325,7 @@ ModelFile to_model(RawModel raw, const std::string& name) {
   model.buffers = to_tensors(raw.buffers);
   model.optimizer = to_tensors(raw.optimizer);
   for (const auto& [task, head] : raw.heads) model.heads[task] = to_tensors(head);
+  for (const auto& [task, encoder] : raw.encoders) model.encoders[task] = to_tensors(encoder);
   model.importance = std::move(raw.importance);
   model.importance.closed = to_tensors(raw.closed);
   model.importance.anchor = to_tensors(raw.anchor);

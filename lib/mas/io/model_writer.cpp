@@ -164,6 +164,12 @@ class Writer {
     for (const auto& [name, tensor] : tensors) write_tensor(group, name, tensor, path + "/" + part);
   }
 
+  void write_by_task(const std::string& part, const std::map<std::string, NamedTensors>& by_task) {
+    if (by_task.empty()) return;
+    const Handle group = create_group(file_, part, "");
+    for (const auto& [task, tensors] : by_task) write_tensors(group, task, tensors, "/" + part);
+  }
+
   // Only here a name has parts: "anchor/fc1.weight" is fc1.weight in the group anchor.
   void write_nested(hid_t group, const std::string& name, const at::Tensor& tensor, const std::string& path) {
     const size_t slash = name.find('/');
@@ -198,10 +204,8 @@ class Writer {
     write_attribute(file_, "format_version", std::to_string(kModelFormatMajor) + "." + std::to_string(minor));
     write_tensors(file_, "weights", model.weights, "");
     if (!model.buffers.empty()) write_tensors(file_, "buffers", model.buffers, "");
-    if (!model.heads.empty()) {
-      const Handle heads = create_group(file_, "heads", "");
-      for (const auto& [task, head] : model.heads) write_tensors(heads, task, head, "/heads");
-    }
+    write_by_task("heads", model.heads);
+    write_by_task("encoders", model.encoders);
     if (!model.importance.empty()) write_importance(model.importance);
     if (!model.script.empty()) {
       const hsize_t size = model.script.size();

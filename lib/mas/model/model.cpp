@@ -23,15 +23,6 @@ const std::map<std::string, Scenario>& scenarios() {
   return names;
 }
 
-NamedTensors new_head(int64_t outputs, int64_t features, uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(seed);
-  const double bound = 1 / std::sqrt(static_cast<double>(features));  // as torch.nn.Linear
-  NamedTensors head;
-  head["weight"] = at::empty({outputs, features}, at::kFloat).uniform_(-bound, bound, generator);
-  head["bias"] = at::empty({outputs}, at::kFloat).uniform_(-bound, bound, generator);
-  return head;
-}
-
 // Outputs for new classes go below the old ones, which stay as they are; their Ω is 0.
 at::Tensor append_rows(const at::Tensor& old, const at::Tensor& rows) { return at::cat({old.detach(), rows}); }
 
@@ -43,6 +34,15 @@ std::unique_ptr<Network> initialized(std::unique_ptr<Network> network, uint64_t 
 }
 
 }  // namespace
+
+NamedTensors new_linear(int64_t outputs, int64_t features, uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  const double bound = 1 / std::sqrt(static_cast<double>(features));
+  NamedTensors layer;
+  layer["weight"] = at::empty({outputs, features}, at::kFloat).uniform_(-bound, bound, generator);
+  layer["bias"] = at::empty({outputs}, at::kFloat).uniform_(-bound, bound, generator);
+  return layer;
+}
 
 Scenario parse_scenario(const std::string& text) {
   const auto it = scenarios().find(text);
@@ -116,6 +116,7 @@ Model::Model(ModelFile source, const std::string& name)
   tasks_ = parse_tasks(file.tasks, name);
   for (const auto& task : tasks_) know_classes(task);
   check_heads();
+  check_encoders();
 }
 
 void Model::train(bool on) {
@@ -178,6 +179,21 @@ void Model::check_heads() const {
   }
 }
 
+void Model::check_encoders() const {
+  for (const auto& [task, encoder] : file.encoders) {
+    this->task(task);
+    const auto weight = encoder.find("weight"), bias = encoder.find("bias");
+    const auto fits = [&](const auto& it, const Shape& shape) {
+      return it != encoder.end() && it->second.scalar_type() == at::kFloat &&
+             it->second.sizes() == at::IntArrayRef(shape);
+    };
+    const int64_t code = bias == encoder.end() ? 0 : bias->second.numel();
+    if (fits(weight, {code, network_->feature_size()}) && fits(bias, {code}) && encoder.size() == 2) continue;
+    throw Error(name_, fmt::format("the encoder of task {} isn't a float32 weight of N x {} and a bias of N", task,
+                                   network_->feature_size()));
+  }
+}
+
 // The classes so far; where the network brings its outputs, output i is label i.
 void Model::know_classes(const TaskRecord& task) {
   for (int64_t label : task.classes) {
@@ -236,7 +252,7 @@ void Model::add_task(const TaskRecord& task) {
   if (own_head(task.scenario)) return;
   const int64_t rows = outputs(task) - (task.scenario == Scenario::kTask ? 0 : before);
   if (rows > 0) {
-    const auto head = new_head(rows, network_->feature_size(), derive_seed(task.seed, "head/" + task.name));
+    const auto head = new_linear(rows, network_->feature_size(), derive_seed(task.seed, "head/" + task.name));
     const auto dtype = file.weights.empty() ? at::kFloat : file.weights.begin()->second.scalar_type();
     for (const auto& [local, value] : head) {
       if (task.scenario == Scenario::kTask) {
@@ -283,19 +299,18 @@ NamedTensors Model::trainable_parameters() const {
   return trainable;
 }
 
-at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const {
-  if (own_head(task.scenario)) return features(x);
+at::Tensor Model::forward(const at::Tensor& x, const TaskRecord& task) const { return apply_head(features(x), task); }
+
+at::Tensor Model::apply_head(const at::Tensor& features, const TaskRecord& task) const {
+  if (own_head(task.scenario)) return features;
   const auto head = head_parameters(task);
-  return at::linear(network_->features(x), head.at("weight"), head.at("bias"));
+  return at::linear(features, head.at("weight"), head.at("bias"));
 }
 
 at::Tensor Model::forward(const at::Tensor& x, const std::vector<TaskRecord>& tasks) const {
-  const auto common = network_->features(x);
+  const auto common = features(x);
   std::vector<at::Tensor> all;
-  for (const auto& task : tasks) {
-    const auto head = head_parameters(task);
-    all.push_back(at::linear(common, head.at("weight"), head.at("bias")));
-  }
+  for (const auto& task : tasks) all.push_back(apply_head(common, task));
   return at::cat(all, 1);
 }
 

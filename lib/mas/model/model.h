@@ -34,6 +34,9 @@ nlohmann::json to_json(const TaskRecord& task);
 /// `name` is the file, for messages.
 std::vector<TaskRecord> parse_tasks(const nlohmann::json& tasks, const std::string& name);
 
+/// "weight" [outputs, features] and "bias" [outputs] of a linear layer, drawn as torch.nn.Linear does.
+NamedTensors new_linear(int64_t outputs, int64_t features, uint64_t seed);
+
 /// A network with its heads, on top of a model file whose weights, buffers and heads are the network's own tensors:
 /// what training changes is what is written.
 ///
@@ -57,6 +60,8 @@ class Model {
 
   /// Outputs before any softmax for the samples x [n, *input]: [n, outputs(task)].
   at::Tensor forward(const at::Tensor& x, const TaskRecord& task) const;
+  /// The same of the network's own outputs for x, [n, feature_size].
+  at::Tensor apply_head(const at::Tensor& features, const TaskRecord& task) const;
   /// The network's own outputs, whatever the tasks: [n, feature_size].
   at::Tensor features(const at::Tensor& x) const { return network_->features(x); }
   /// Outputs of these tasks' heads side by side, [n, sum of outputs]; and of all tasks'.
@@ -86,6 +91,7 @@ class Model {
   bool own_head(Scenario scenario) const { return scenario != Scenario::kTask && network_->has_own_head(); }
   void check_own_head(const TaskRecord& task) const;
   void check_heads() const;
+  void check_encoders() const;
 
   std::string name_;
   std::unique_ptr<Network> network_;

@@ -52,6 +52,9 @@ TEST_CASE("NaN and infinity are named with their tensor wherever they are") {
     model.heads["low"]["b"] = torch::full({1}, bad);
     CHECK(fault(model) == "x.h5: /heads/low/b: holds NaN or infinity");
     model = model_with_importance();
+    model.encoders["low"]["bias"] = torch::full({1}, bad);
+    CHECK(fault(model) == "x.h5: /encoders/low/bias: holds NaN or infinity");
+    model = model_with_importance();
     model.buffers["mean"] = torch::full({1}, bad);
     CHECK(fault(model) == "x.h5: /buffers/mean: holds NaN or infinity");
     model = model_with_importance();

@@ -25,6 +25,7 @@ mas::ModelFile small_model() {
   model.buffers["bn.num_batches_tracked"] = torch::tensor(7, torch::kLong);
   model.buffers["mask"] = torch::tensor({true, false}, torch::kBool);
   model.heads["low"]["fc.weight"] = torch::ones({2, 2});
+  model.encoders["low"]["bias"] = torch::full({1}, 0.5f);
   model.importance.closed["layers.0.weight"] = torch::full({2, 3}, 0.25f);
   model.importance.anchor["layers.0.weight"] = torch::full({2, 3}, -1.5f);
   model.importance.sum["layers.0.weight"] = torch::full({2, 3}, 3.0, torch::kDouble);
@@ -80,6 +81,8 @@ void check_equal(const mas::ModelFile& a, const mas::ModelFile& b) {
   check_equal(a.buffers, b.buffers);
   REQUIRE(a.heads.size() == b.heads.size());
   for (const auto& [task, head] : a.heads) check_equal(head, b.heads.at(task));
+  REQUIRE(a.encoders.size() == b.encoders.size());
+  for (const auto& [task, encoder] : a.encoders) check_equal(encoder, b.encoders.at(task));
   check_equal(a.importance.closed, b.importance.closed);
   check_equal(a.importance.anchor, b.importance.anchor);
   check_equal(a.importance.sum, b.importance.sum);

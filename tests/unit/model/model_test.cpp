@@ -100,6 +100,17 @@ TEST_CASE("a file whose parts don't fit each other is refused") {
   file.heads["a"]["bias"] = torch::zeros({3}, at::kDouble);
   CHECK_THROWS_WITH_AS(Model(file, "m.h5"),
                        "m.h5: the head's bias of task a: float64, but the other weights are float32", Error);
+  for (const auto& [shape, task] : {std::pair<Shape, std::string>{{2, 4}, "a"}, {{3, 5}, "a"}, {{2, 5}, "b"}}) {
+    file = model.file;
+    file.encoders[task] = {{"weight", torch::zeros(shape)}, {"bias", torch::zeros({2})}};
+    CHECK_THROWS_WITH_AS(Model(file, "m.h5"),
+                         task == "a" ? "m.h5: the encoder of task a isn't a float32 weight of N x 5 and a bias of N"
+                                     : "m.h5: has no task named b",
+                         Error);
+  }
+  file = model.file;
+  file.encoders["a"] = {{"weight", torch::zeros({2, 5})}, {"bias", torch::zeros({2})}};
+  CHECK_NOTHROW(Model(file, "m.h5"));
   file = model.file;
   file.weights["head.weight"] = torch::zeros({});
   CHECK_THROWS_WITH_AS(Model(file, "m.h5"),
