@@ -20,10 +20,11 @@ struct Options {
   mas::TaskOptions task;
   mas::MergeOptions merge;
   std::vector<std::string> models;
-  std::string checkpoint, optimizer = "adam", penalty_step = "gradient", track;
+  std::string checkpoint, optimizer = "adam", penalty_step = "gradient", track, distill;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  // what a checkpoint brings itself
-  CLI::Option *xi_option = nullptr, *merge_option = nullptr, *weights_option = nullptr;
+  std::vector<CLI::Option*> of_distillation;
+  CLI::Option *of_codes = nullptr, *xi_option = nullptr, *merge_option = nullptr, *weights_option = nullptr;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
 };
@@ -61,6 +62,16 @@ void add_options(CLI::App& app, Options& o) {
   add("--lambda", task.lambda, "N", "weight of the penalty [1; with --penalty-step proximal 1/lr]")
       ->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal")->capture_default_str();
+  add("--distill", o.distill, "WHICH", "lwf or ebll: keep what earlier tasks' heads answer on the new data");
+  auto& distill = t.distill;
+  for (auto* option : {add("--temperature", distill.temperature, "N", "of these answers' softmax")->check(positive),
+                       add("--distill-weight", distill.weight, "N", "of their term")->check(not_negative)}) {
+    o.of_distillation.push_back(option->capture_default_str());
+  }
+  o.of_codes = add("--code-weight", distill.code_weight, "N", "of ebll's codes of features")->check(not_negative);
+  o.of_codes->capture_default_str();
+  add("--code", task.code, "N", "of the code by which ebll can keep this task later [0; with ebll the last one's]")
+      ->check(mas::tool::whole(0, kMost));
   add("--track", o.track, "si", "record the path of training as the task's importance (Synaptic Intelligence)");
   o.xi_option = add("--xi", t.xi, "N", "damping of --track si")->check(positive)->capture_default_str();
   add("--validation", t.validation, "SHARE", "of the samples, held out")
@@ -113,6 +124,10 @@ void check_usage(const Options& o) {
   for (const auto& name : task.names)
     if (name.empty()) throw mas::UsageError("--task", "the name is empty");
   if (o.weights_option->count() > 0) throw mas::UsageError("--merge-weights", "is for --merge");
+  for (const auto* option : o.of_distillation) {
+    if (o.distill.empty() && option->count() > 0) throw mas::UsageError(option->get_name(), "needs --distill");
+  }
+  if (o.distill != "ebll" && o.of_codes->count() > 0) throw mas::UsageError("--code-weight", "needs --distill ebll");
   if (!o.track.empty() && o.track != "si") throw mas::UsageError("--track", "must be si, got " + o.track);
   if (o.track.empty() && o.xi_option->count() > 0) throw mas::UsageError("--xi", "is for --track si");
   for (const auto* option : o.of_training) {
@@ -136,22 +151,28 @@ bool can_be_rewritten(const std::string& path) {
 
 // Remarks wait for the first samples: an error, which is one line alone, comes before them.
 mas::TrainCallbacks reports(const Options& o, mas::tool::Progress& progress, std::vector<std::string> remarks,
-                            bool penalised) {
+                            const mas::TrainOptions& options) {
   mas::TrainCallbacks callbacks;
   if (o.common.quiet) remarks.clear();
   callbacks.progress = [&progress, remarks](int64_t done, int64_t total) mutable {
     for (const auto& remark : std::exchange(remarks, {})) mas::tool::print(stderr, "mas-train: {}\n", remark);
     progress(done, total);
   };
-  callbacks.epoch = [&o, &progress, penalised](const mas::EpochReport& r) {
+  callbacks.epoch = [&o, &progress, &options](const mas::EpochReport& r) {
     if (o.common.quiet) return;
     progress.clear();
     std::string line = fmt::format("epoch {}/{}  loss {:.4f}", r.epoch, r.epochs, r.loss);
-    if (penalised) line += fmt::format("  penalty {:.4f}", r.penalty);
+    if (options.lambda > 0) line += fmt::format("  penalty {:.4f}", r.penalty);
+    if (options.distill.active()) line += fmt::format("  distill {:.4f}", r.distill);
     line += fmt::format("  accuracy {:.2f} %", 100 * r.accuracy);
     if (r.validation) line += fmt::format("  validation {:.2f} %", 100 * *r.validation);
     mas::tool::print(o.output.report(), "{}  {:.1f} s\n", line, r.seconds);
     mas::tool::flush(o.output.report());
+  };
+  callbacks.encoder = [&o, &progress](const mas::EncoderReport& r) {
+    if (o.common.quiet) return;
+    progress.clear();
+    mas::tool::print(o.output.report(), "code  error {:.4f}  accuracy {:.2f} %\n", r.error, 100 * r.accuracy);
   };
   return callbacks;
 }
@@ -179,6 +200,7 @@ int train(Options& o) {
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   o.task.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
   o.task.train.track_si = !o.track.empty();
+  if (!o.distill.empty()) o.task.train.distill.kind = mas::parse_distill(o.distill);
   o.task.open = o.common.open_options();
   o.output.check(o.task.model);
   if (!o.checkpoint.empty())
@@ -188,7 +210,7 @@ int train(Options& o) {
   auto [model, data, options, remarks] = mas::prepare_training(o.task);
   if (!o.no_results && o.task.resume.empty() && options.joint == 1) mas::record_transfer(model, o.task.open);
   mas::tool::Progress progress(o.common, "training " + model.tasks().back().name);
-  mas::train(model, *data, options, o.checkpoint, reports(o, progress, std::move(remarks), options.lambda > 0));
+  mas::train(model, *data, options, o.checkpoint, reports(o, progress, std::move(remarks), options));
   progress.clear();
   if (!o.no_results) record_results(model, o);
   o.output.write(model.file);

@@ -37,6 +37,7 @@ void store_state(ModelFile& file, const TrainState& state, const Optimizer& opti
   file.optimizer.clear();
   put(file.optimizer, "state/", optimizer.state());
   put(file.optimizer, "anchor/", state.anchor);
+  put(file.optimizer, "begin/", state.begin);
   put(file.optimizer, "start/", state.path.start);
   put(file.optimizer, "path/", state.path.integral);
   put(file.optimizer, "best/", state.best);
@@ -59,6 +60,7 @@ TrainState restore_state(const ModelFile& file, int64_t epochs, const std::strin
   state.best_accuracy = accuracy->get<double>();
   // Copies: training writes into the model's tensors, and these stay as they are.
   for (const auto& [prefix, into] : {std::pair{"anchor/", &state.anchor},
+                                     {"begin/", &state.begin},
                                      {"start/", &state.path.start},
                                      {"path/", &state.path.integral},
                                      {"best/", &state.best}}) {

@@ -11,6 +11,7 @@ namespace mas {
 struct TrainState {
   int64_t epoch = 0;          ///< epochs done
   NamedTensors anchor;        ///< θ* of the penalised parameters
+  NamedTensors begin;         ///< with distillation, parameters and buffers as they came
   TrainingPath path;          ///< empty unless one is recorded
   NamedTensors best;          ///< parameters, buffers and path/NAME after the best epoch; empty without patience
   double best_accuracy = -1;  ///< on the validation samples

@@ -132,6 +132,7 @@ Model merge_models(const MergeOptions& o) {
   for (auto& [name, value] : weights) last.file.weights.at(name).copy_(value);
   for (auto& [name, value] : buffers) last.file.buffers.at(name).copy_(value);
   last.file.importance = {};
+  last.file.encoders.clear();  // of features that are no longer
   forget_results(last.file, last.tasks().size());
   last.file.tasks.back()["options"]["merge"] = {{"rule", o.rule}, {"weights", alpha}};
   return std::move(last);

@@ -47,6 +47,14 @@ void check(const TaskOptions& o) {
   if (!o.arch.empty() && o.lambda.value_or(0) > 0) {
     throw UsageError("--lambda", "weighs importance, and a new network has none; leave it out");
   }
+  if (!o.arch.empty() && o.train.distill.active()) {
+    throw UsageError("--distill",
+                     "keeps what earlier tasks taught, and a new network has learned none; leave it out "
+                     "for the first task");
+  }
+  if (o.data.size() > 1 && (o.train.distill.active() || o.code.value_or(0) > 0)) {
+    throw UsageError(o.train.distill.active() ? "--distill" : "--code", "is for one task at a time; give one --data");
+  }
   if (const auto* option = option_of(o.output); option && o.arch.empty()) {
     throw UsageError(option, "is for a new network: --arch FILE.pt; a model keeps its own");
   }
@@ -89,6 +97,7 @@ Model learned_model(const TaskOptions& o) {
   if (model.file.importance.empty() && o.lambda.value_or(0) > 0) {
     throw Error(o.model, "has no importance, so --lambda has nothing to weigh; compute it with mas-importance first");
   }
+  if (o.train.distill.active()) check_distillable(model, model.tasks(), o.train.distill);
   return model;
 }
 
@@ -116,14 +125,31 @@ TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Datas
 // As stiff as the gradient step at 1. SGD multiplies the penalty's gradient by lr, as the proximal step does; Adam
 // doesn't, its steps have a size of their own.
 double default_lambda(const TrainOptions& train) {
+  if (train.distill.active()) return 0;  // a method of its own
   const bool adam = train.optimizer.kind == OptimizerOptions::Kind::kAdam;
   return adam && train.penalty_step == PenaltyStep::kProximal ? 1 / train.optimizer.lr : 1;
+}
+
+// Enough for the features of a task is most likely enough for those of the next.
+int64_t default_code(const TrainOptions& train, const Model& model) {
+  if (train.distill.kind != DistillOptions::Kind::kEbll) return 0;
+  return model.file.encoders.at(model.tasks().back().name).at("bias").size(0);
+}
+
+int64_t code_size(const TaskOptions& o, const Model& model) {
+  const int64_t code = o.code.value_or(default_code(o.train, model)), features = model.network().feature_size();
+  if (code < features || code == 0) return code;
+  throw UsageError("--code",
+                   fmt::format("a code of {} has to be smaller than the {} features of {}; give a smaller one", code,
+                               features, model.name()));
 }
 
 TrainOptions train_options(const TaskOptions& o, const Model& model) {
   TrainOptions train = o.train;
   train.joint = static_cast<int64_t>(o.data.size());
   train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
+  train.scratch = o.open.scratch;
+  train.code = code_size(o, model);
   train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(default_lambda(train));
   return train;
 }
@@ -137,6 +163,7 @@ void initialize_from_file(const std::string& path, Model& model, std::vector<std
 
 // The last task learned is unprotected where no sample of it was fed, unless that is asked for.
 void remark_unprotected(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
+  if (o.train.distill.active() && !o.lambda) return;
   if (model.tasks().empty() || o.lambda.value_or(1) == 0 || model.trainable_parameters().empty()) return;
   const auto& importance = model.file.importance;
   if (!importance.sum.empty() && importance.tasks == static_cast<int64_t>(model.tasks().size())) return;
@@ -177,7 +204,8 @@ std::unique_ptr<Dataset> open_again(const TaskRecord& task, const TaskOptions& o
 Training resume(const TaskOptions& o) {
   Model model(read_model(o.resume), o.resume);
   if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
-  const auto train = parse_train_options(model.tasks().back().options, o.resume);
+  auto train = parse_train_options(model.tasks().back().options, o.resume);
+  train.scratch = o.open.scratch;
   const auto& tasks = model.tasks();
   if (train.joint < 1 || train.joint > static_cast<int64_t>(tasks.size()))
     throw Error(o.resume, "/tasks has impossible training options");

@@ -22,10 +22,12 @@ using nlohmann::json;
 
 const std::string kPath = "path/";  // of names in TrainState::best
 
-// What a training of the last `joint` tasks changes: the shared parameters, and the heads that these have of their own.
-NamedTensors trainable(const Model& model, int64_t joint) {
+// What a training of the last `joint` tasks changes: the shared parameters, and the heads that these have of their own;
+// or all heads.
+NamedTensors trainable(const Model& model, int64_t joint, bool all_heads) {
   NamedTensors parameters = model.trainable_parameters();
-  for (auto task = model.tasks().end() - joint; task != model.tasks().end(); ++task) {
+  for (auto task = all_heads ? model.tasks().begin() : model.tasks().end() - joint; task != model.tasks().end();
+       ++task) {
     if (task->scenario != Scenario::kTask) continue;
     for (const auto& [local, value] : model.head_parameters(*task)) {
       parameters[fmt::format("heads/{}/{}", task->name, local)] = value;
@@ -84,6 +86,12 @@ void check(const TrainOptions& o) {
   require(std::isfinite(o.lambda) && o.lambda >= 0, "lambda must be a number from 0");
   require(std::isfinite(o.xi) && o.xi > 0, "xi must be a positive number");
   require(std::isfinite(o.optimizer.lr) && o.optimizer.lr > 0, "lr must be a positive number");
+  require(std::isfinite(o.distill.temperature) && o.distill.temperature > 0, "temperature must be a positive number");
+  for (const double weight : {o.distill.weight, o.distill.code_weight}) {
+    require(std::isfinite(weight) && weight >= 0, "weights of distillation must be numbers from 0");
+  }
+  require(o.code >= 0, "code must be from 0");
+  require(o.joint == 1 || (!o.distill.active() && o.code == 0), "distillation and codes are for one task at a time");
 }
 
 class Run {
@@ -96,7 +104,7 @@ class Run {
         task_(model.tasks().back()),
         joint_(model, options.joint),
         schedule_(parse_schedule(options.schedule)),
-        parameters_(trainable(model, options.joint)),
+        parameters_(trainable(model, options.joint, options.distill.active())),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          task_.data)) {
     if (has_state(model.file)) {
@@ -104,6 +112,7 @@ class Run {
     } else {
       fold_anchors(model.file.importance, model.shared_parameters());
       state_.anchor = anchor(model);
+      if (options.distill.active()) state_.begin = everything();
       if (options.track_si) state_.path = begin_path(model);
     }
     penalty_.lambda = options.lambda;
@@ -121,13 +130,15 @@ class Run {
       check_stable(penalty_, options.optimizer.lr * scale, options.optimizer.momentum);
     }
     check_path();
-    for (auto& [name, value] : parameters_) value.set_requires_grad(true);
+    if (options.code > 0) check_room_for_code();
+    if (options.distill.active()) record_outputs();
+    ask_for_gradients(true);
     optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_, state_.path.integral);
     if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
   }
 
   ~Run() {
-    for (auto& [name, value] : parameters_) value.set_requires_grad(false);
+    ask_for_gradients(false);
     model_.train(false);
   }
 
@@ -140,17 +151,52 @@ class Run {
       write_model(model_.file, checkpoint);
     }
     remove_state(model_.file);
-    at::NoGradGuard no_grad;
+    ask_for_gradients(false);
     if (!state_.best.empty()) take_best();
     if (options_.track_si) set_path_importance(model_, state_.path, options_.xi);
+    if (options_.code > 0) learn_code();
   }
 
  private:
+  void ask_for_gradients(bool on) {
+    for (auto& [name, value] : parameters_) value.set_requires_grad(on);
+  }
+
+  void check_room_for_code() const {
+    Recording::check_room(static_cast<int64_t>(rows_.training.size()), model_.network().feature_size(),
+                          options_.scratch, "features");
+  }
+
+  // What EBLL will keep of this task when others are learned.
+  void learn_code() {
+    const EncoderOptions encoder{options_.code, options_.epochs, options_.batch_size, options_.scratch};
+    const auto report = train_encoder(model_, task_, data_, rows_.training, encoder);
+    if (callbacks_.encoder) callbacks_.encoder(report);
+  }
+
+  // All that training changes.
+  NamedTensors everything() const { return snapshot(model_.file.buffers, snapshot(parameters_)); }
+
+  void put_back(const NamedTensors& everything) {
+    at::NoGradGuard no_grad;
+    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
+      for (auto& [name, value] : *tensors) value.copy_(part_of(everything, name, value));
+    }
+  }
+
+  // What the network answered when the training began, also where it goes on from a checkpoint.
+  void record_outputs() {
+    distillation_.emplace(model_, options_.distill);
+    model_.train(false);
+    const NamedTensors now = everything();
+    put_back(state_.begin);
+    distillation_->record(data_, rows_.training, options_.batch_size, options_.scratch);
+    put_back(now);
+  }
+
   // The path is that to the weights which are kept, so that Ω is theirs.
   void take_best() {
-    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
-      for (auto& [name, value] : *tensors) value.copy_(part_of(state_.best, name, value));
-    }
+    put_back(state_.best);
     for (auto& [name, value] : state_.path.integral) value = part_of(state_.best, kPath + name, value);
   }
 
@@ -189,26 +235,33 @@ class Run {
     order.seed = seed;
     Loader loader(data_, rows_.training, order);
     model_.train(true);
-    double loss_sum = 0;
+    double loss_sum = 0, distill_sum = 0;
     int64_t right = 0, seen = 0;
     for (Batch batch; loader.next(batch);) {
       const auto n = batch.images.size(0);
       const auto targets = joint() ? batch.labels : model_.targets(batch.labels, task_);
-      const auto outputs =
-          joint() ? joint_.outputs(model_, batch.images, targets) : model_.forward(batch.images, task_);
-      const auto loss = at::cross_entropy_loss(outputs, targets);
+      const auto features = joint() ? at::Tensor() : model_.features(batch.images);
+      const auto outputs = joint() ? joint_.outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
+      auto loss = at::cross_entropy_loss(outputs, targets);
       const auto value = loss.item<double>();
-      if (!std::isfinite(value)) {
+      double distilled = 0;
+      if (distillation_) {
+        const auto term = distillation_->loss(features, batch.rows);
+        distilled = term.item<double>();
+        loss = loss + term;
+      }
+      if (!std::isfinite(value + distilled)) {
         if (batch.images.is_floating_point() && !at::isfinite(batch.images).all().item<bool>()) {
           throw Error(task_.data, "holds a value that isn't finite");
         }
         throw Error(model_.name(), fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or "
                                                "--lambda, or --penalty-step proximal",
-                                               value, state_.epoch + 1, seen));
+                                               value + distilled, state_.epoch + 1, seen));
       }
       loss.backward();
       optimizer_->step();
       loss_sum += value * static_cast<double>(n);
+      distill_sum += distilled * static_cast<double>(n);
       right += count_right(outputs.detach(), targets);
       seen += n;
       if (callbacks_.progress) {
@@ -225,6 +278,7 @@ class Run {
     report.loss = loss_sum / static_cast<double>(seen);
     report.accuracy = static_cast<double>(right) / static_cast<double>(seen);
     report.penalty = penalty_value(penalty_, parameters_);
+    report.distill = distill_sum / static_cast<double>(seen);
     if (!rows_.validation.empty()) {
       report.validation = (joint() ? joint_.measure(model_, data_, rows_.validation)
                                    : measure_accuracy(model_, task_, data_, rows_.validation))
@@ -232,7 +286,7 @@ class Run {
       if (options_.patience > 0 && *report.validation > state_.best_accuracy) {
         state_.best_accuracy = *report.validation;
         state_.best_epoch = state_.epoch;
-        state_.best = snapshot(model_.file.buffers, snapshot(parameters_));
+        state_.best = everything();
         for (const auto& [name, value] : state_.path.integral) state_.best[kPath + name] = value.clone();
       }
     }
@@ -251,6 +305,7 @@ class Run {
   Rows rows_;
   TrainState state_;
   Penalty penalty_;
+  std::optional<Distillation> distillation_;
   std::unique_ptr<Optimizer> optimizer_;
 };
 
@@ -270,6 +325,8 @@ json to_json(const TrainOptions& o) {
               {"patience", o.patience}};
   if (o.joint > 1) object["joint"] = o.joint;
   if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
+  add_to_json(object, o.distill);
+  if (o.code > 0) object["code"] = o.code;
   return object;
 }
 
@@ -290,6 +347,8 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.joint = object.value("joint", o.joint);
     o.track_si = object.value("track", "") == "si";
     o.xi = object.value("xi", o.xi);
+    o.distill = parse_distill_options(object);
+    o.code = object.value("code", o.code);
     parse_schedule(o.schedule);
   } catch (const json::exception&) {
     throw Error(name, "/tasks lacks the options of a training");

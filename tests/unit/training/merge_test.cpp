@@ -40,6 +40,7 @@ std::vector<Model> chain(Scenario scenario, size_t length) {
     record.tasks = static_cast<int64_t>(t + 1);
     record.method = "ewc";
     record.combine = "anchors";
+    model.file.encoders["a"] = new_linear(2, model.network().feature_size(), 1);
     model.file.results = {{{"learned", t + 1}, {"accuracy", {{"a", 0.5}}}}, {{"learned", 0}}};
   }
   return models;
@@ -100,6 +101,7 @@ TEST_CASE("merging is the mean or the mode of the tasks' weights, element by ele
         for (const auto& [task, head] : merged.file.heads)
           CHECK(head.at("weight").equal(last.heads.at(task).at("weight")));
         CHECK(merged.file.importance.empty());
+        CHECK(merged.file.encoders.empty());
         CHECK(merged.file.results == nlohmann::json::array({{{"learned", 0}}}));
         CHECK(merged.tasks().size() == 3);
         CHECK(merged.file.tasks.back()["options"]["merge"]["rule"] == options.rule);

@@ -92,6 +92,43 @@ TEST_CASE("a later task is weighed by the importance that the model has, or said
   CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "--lambda has nothing to weigh"));
 }
 
+TEST_CASE("distillation takes the penalty's place, and needs earlier tasks") {
+  const Scratch folder;
+  write_first(folder / "important.h5", true);
+  auto options = next_task(folder / "important.h5");
+  options.train.distill.kind = DistillOptions::Kind::kLwf;
+  CHECK(prepare_training(options).options.lambda == 0);
+  CHECK(prepare_training(options).remarks.empty());
+  options.lambda = 3;
+  CHECK(prepare_training(options).options.lambda == 3);
+  options.open.scratch = "/some/folder";
+  CHECK(prepare_training(options).options.scratch == "/some/folder");
+  auto first = first_task();
+  first.train.distill.kind = DistillOptions::Kind::kLwf;
+  CHECK(test::contains(test::error_of([&] { prepare_training(first); }), "--distill: keeps what earlier tasks taught"));
+  options.data.push_back("glyphs,samples=40,classes=4-5");
+  CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "--distill: is for one task at a time"));
+}
+
+TEST_CASE("a code is as large as the task's before, and smaller than the features") {
+  const Scratch folder;
+  write_first(folder / "bare.h5", false);
+  auto options = next_task(folder / "bare.h5");
+  CHECK(prepare_training(options).options.code == 0);
+  options.train.distill.kind = DistillOptions::Kind::kEbll;
+  CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "task task1 has no encoder"));
+  auto file = read_model(folder / "bare.h5");
+  file.encoders["task1"] = new_linear(3, 4, 1);
+  write_model(file, folder / "bare.h5");
+  CHECK(prepare_training(options).options.code == 3);
+  options.code = 2;
+  CHECK(prepare_training(options).options.code == 2);
+  options.code = 0;
+  CHECK(prepare_training(options).options.code == 0);
+  options.code = 4;
+  CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "has to be smaller than the 4 features"));
+}
+
 TEST_CASE("a checkpoint isn't resumed on data that have changed") {
   const Scratch folder;
   auto options = first_task();

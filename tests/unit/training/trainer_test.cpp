@@ -25,6 +25,14 @@ MemoryDataset as_images(MemoryDataset data) {
   return {data.images(rows).reshape({-1, 2, 2, 2}), data.labels(rows)};
 }
 
+// Another task on the same samples, with a head of its own.
+void add_second_task(Model& model) {
+  TaskRecord task = model.tasks().back();
+  task.name = "b";
+  task.seed = 4;
+  model.add_task(task);
+}
+
 // A task on clouds, added to a model.
 Model with_task(MemoryDataset& data, nlohmann::json arch = {}) {
   Model model(arch.is_null() ? make_architecture("mlp:16", data.sample_shape()) : arch, 3);
@@ -173,9 +181,12 @@ TEST_CASE("a training that was interrupted goes on bit for bit") {
     nlohmann::json arch;
     Kind kind;
     int patience;
+    DistillOptions::Kind distill = DistillOptions::Kind::kNone;
   };
-  for (const auto& [arch, kind, patience] :
-       {Case{{}, Kind::kAdam, 0}, Case{{}, Kind::kSgd, 5}, Case{kNormalised, Kind::kAdam, 5}}) {
+  for (const auto& [arch, kind, patience, distill] :
+       {Case{{}, Kind::kAdam, 0}, Case{{}, Kind::kSgd, 5}, Case{kNormalised, Kind::kAdam, 5},
+        Case{kNormalised, Kind::kAdam, 0, DistillOptions::Kind::kLwf},
+        Case{kNormalised, Kind::kSgd, 5, DistillOptions::Kind::kEbll}}) {
     CAPTURE(arch.dump());
     auto& data = arch.is_null() ? rows : images;
     TrainOptions options;
@@ -186,12 +197,19 @@ TEST_CASE("a training that was interrupted goes on bit for bit") {
     options.schedule = "cosine";
     options.validation = 0.2;
     options.patience = patience;
-    auto whole = with_task(data, arch);
-    give_importance(whole, 0.2);
+    options.distill.kind = distill;
+    options.code = distill == DistillOptions::Kind::kEbll ? 3 : 0;
+    const auto begun = [&, &arch = arch] {
+      auto model = with_task(data, arch);
+      if (options.distill.active()) add_second_task(model);
+      if (options.code > 0) model.file.encoders["a"] = new_linear(3, model.network().feature_size(), 1);
+      give_importance(model, 0.2);
+      return model;
+    };
+    auto whole = begun();
     train(whole, data, options);
 
-    auto part = with_task(data, arch);
-    give_importance(part, 0.2);
+    auto part = begun();
     struct Interrupted {};
     TrainCallbacks callbacks;
     int epochs = 0;
@@ -206,9 +224,48 @@ TEST_CASE("a training that was interrupted goes on bit for bit") {
     CHECK(equal(again.file.buffers, whole.file.buffers));
     CHECK(again.file.buffers.empty() == arch.is_null());
     CHECK(equal(again.file.heads.at("a"), whole.file.heads.at("a")));
+    CHECK(whole.file.encoders.size() == (options.code > 0 ? 2 : 0));
     CHECK(serialize_model(again.file) == serialize_model(whole.file));
   }
   std::remove(path.c_str());
+}
+
+TEST_CASE("distillation holds the answers of an earlier head, which learns along") {
+  auto data = MemoryDataset::clouds(600, 8, 4, 1), other = MemoryDataset::clouds(600, 8, 4, 2);
+  auto model = with_task(data);
+  TrainOptions options;
+  options.optimizer.lr = 0.02;
+  train(model, data, options);
+  add_second_task(model);
+  const auto& first = model.tasks().front();
+  const auto then = copy(model.head_parameters(first));
+  const double before = measure_accuracy(model, first, data).fraction();
+  struct Outcome {
+    double kept, loss, distill;
+    bool head_moved;
+  };
+  const auto learn = [&](double weight) {
+    auto file = model.file;
+    for (auto* tensors : {&file.weights, &file.heads["a"], &file.heads["b"]}) *tensors = copy(*tensors);
+    Model next(file, "next");
+    options.distill.kind = weight > 0 ? DistillOptions::Kind::kLwf : DistillOptions::Kind::kNone;
+    options.distill.weight = weight;
+    Outcome outcome{};
+    TrainCallbacks callbacks;
+    callbacks.epoch = [&](const EpochReport& r) { outcome.loss = r.loss, outcome.distill = r.distill; };
+    train(next, other, options, "", callbacks);
+    outcome.kept = measure_accuracy(next, next.tasks().front(), data).fraction();
+    outcome.head_moved = !equal(next.head_parameters(next.tasks().front()), then);
+    return outcome;
+  };
+  const auto finetuned = learn(0), distilled = learn(1);
+  CHECK(before > 0.9);
+  CHECK(distilled.kept > finetuned.kept + 0.01);
+  CHECK(distilled.loss < 0.3);
+  CHECK(finetuned.distill == 0);
+  CHECK(distilled.distill > 0);
+  CHECK_FALSE(finetuned.head_moved);
+  CHECK(distilled.head_moved);
 }
 
 TEST_CASE("patience ends a training that gets no better, with the best weights") {
