@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Split MNIST as in Hsu et al. 2018: five tasks of two digits, learned by every method of the comparison in the scenarios
+# task, domain and class. Writes a table with the published figures beside ours, and all numbers as JSON.
+#
+#   data/recipes/split-mnist.sh [--seeds "1 2 ... 10"] [--methods "..."] [--scenarios "..."] [--jobs N]
+#                               [--models FOLDER] [--out FOLDER] [--data SPEC] [--epochs N]
+#
+# Models stay in --models (build/split-mnist), and those that are there are not learned again. The table goes to --out
+# (data/results). mnist: data/fetch/mnist.sh gets it.
+# shellcheck disable=SC2016
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/sequence.sh"
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
+command="data/recipes/split-mnist.sh${*:+ $(printf '%q ' "$@")}"
+seeds="1 2 3 4 5 6 7 8 9 10" methods="finetune ewc online-ewc si mas lwf l2 joint" scenarios="task domain class"
+jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2 epochs=4
+parse_options "seeds methods scenarios jobs models out data epochs" "$@"
+arch=mlp:400,400
+threads=$((cores > jobs ? cores / jobs : 1))
+training=(--epochs "$epochs" --batch 128 --lr 0.001 --threads "$threads")
+mas-data -q "$data,split=test"  # not there? Say so once, before any work.
+begin=$SECONDS
+
+# Accuracies of Hsu et al. 2018 (arXiv 1810.12488): method, task, domain, class.
+published="finetune|93.46|55.16|19.71
+ewc|97.70|58.85|19.80
+online-ewc|98.04|57.33|19.77
+si|98.56|64.76|19.67
+mas|99.22 ± 0.21|68.57 ± 6.85|19.52 ± 0.29
+lwf|99.60|71.02|24.17
+l2|98.18|66.00|22.52
+joint|99.52|98.59|97.53"
+
+tasks=()
+for digits in 0-1 2-3 4-5 6-7 8-9; do tasks+=("$digits=$data,classes=$digits"); done
+run() {  # METHOD SCENARIO SEED
+  local lambda
+  lambda=$(lambda_of split-mnist "$1" "$2")
+  learn "$1" "$2" "$3" "$lambda" "$models/$2/$1-$3.h5" "${tasks[@]}"
+}
+for scenario in $scenarios; do
+  for method in $methods; do
+    for seed in $seeds; do echo "$method" "$scenario" "$seed"; done
+  done
+done | in_parallel "$jobs" run
+
+mkdir -p "$out"
+table=$out/split-mnist.md
+{
+  printf '# Split MNIST\n\n`%s`, seeds %s, %s, %s.\n\n' "$command" "$seeds" "$(mas-train --version)" "$(date -u +%F)"
+  printf 'Five tasks of two digits, %s, %s epochs a task, Adam; accuracy over all tasks at the end, %%: mean ± standard\n' "$arch" "$epochs"
+  printf 'deviation over seeds. Published: Hsu et al. 2018 (arXiv 1810.12488), means of 10 runs. λ was chosen on other seeds and on\n'
+  printf 'training data held out (`choose-lambda.sh`). joint sees all data at once, which no sequence of tasks does.\n\n'
+  head='| method |' rule='|---|'
+  for scenario in $scenarios; do head+=" $scenario, published | ours | λ |" rule+='---|---|---|'; done
+  printf '%s\n%s\n' "$head" "$rule"
+  for method in $methods; do
+    row="| $method |"
+    for scenario in $scenarios; do
+      files=()
+      for seed in $seeds; do files+=("$models/$scenario/$method-$seed.h5"); done
+      column=$(case $scenario in task) echo 2 ;; domain) echo 3 ;; *) echo 4 ;; esac)
+      row+=" $(awk -F'|' -v m="$method" -v c="$column" '$1 == m { print $c }' <<<"$published") | $(cell acc "${files[@]}") |"
+      row+=" $(lambda_of split-mnist "$method" "$scenario") |"
+    done
+    printf '%s\n' "$row"
+  done
+} >"$table.part"
+{
+  printf '{"command": "%s", "version": "%s", "seconds": %d, "runs": {' "${command//\"/\\\"}" "$(mas-train --version)" $((SECONDS - begin))
+  comma=
+  for scenario in $scenarios; do
+    for method in $methods; do
+      files=()
+      for seed in $seeds; do files+=("$models/$scenario/$method-$seed.h5"); done
+      printf '%s\n"%s, %s": %s' "$comma" "$method" "$scenario" "$(mas-eval --runs "${files[@]}" --json)"
+      comma=,
+    done
+  done
+  printf '}}\n'
+} >"$out/split-mnist.json"
+mv "$table.part" "$table"
+cat "$table"
