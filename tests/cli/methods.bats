@@ -81,8 +81,8 @@ forgets_less() {
 
 @test "every method goes with every scenario" {
   for scenario in task class; do
-    for method in mas local ewc l2; do
-      chain "$method" "$scenario" 1 "" "--method $method --limit 100"
+    for method in "mas --limit 100" "local --limit 100" "ewc --limit 100" l2; do
+      chain "${method%% *}" "$scenario" 1 "" "--method $method"
     done
     chain si "$scenario" 1 "--track si"
     silent mas-train -q --merge mean "si1.h5" "si2.h5" "si3.h5" -o merged.h5
