@@ -140,6 +140,7 @@ TEST_CASE("models that can't be merged are refused by name") {
   options = sound;
   models[0].file.tasks[0]["name"] = "z";
   models[0].file.heads["z"] = models[0].file.heads["a"];
+  models[0].file.encoders.clear();
   options.models[0] = folder / "z.h5";
   write_model(models[0].file, options.models[0]);
   CHECK(fault(options) ==
