@@ -49,8 +49,10 @@ void add_options(CLI::App& app, Options& o) {
   add("--data", task.data, "SPEC",
       "labelled training data, e.g. mnist,classes=0-4 (see mas(7)); several: joint training")
       ->take_all()
-      ->expected(1);
-  add("--task", task.names, "NAME", "name of the task, or of each --data [task1, task2, ...]")->take_all()->expected(1);
+      ->allow_extra_args(false);
+  add("--task", task.names, "NAME", "name of the task, or of each --data [task1, task2, ...]")
+      ->take_all()
+      ->allow_extra_args(false);
   add("--scenario", task.scenario, "WHICH", "task, domain or class [task]");
   add("--epochs", t.epochs, "N", "passes over the data")->check(count)->capture_default_str();
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();

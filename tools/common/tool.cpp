@@ -114,7 +114,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool data) {
     app.add_option("--data-dir", options.data_directories, "where names such as mnist are looked up (also $MAS_DATA)")
         ->type_name("DIR")
         ->take_all()
-        ->expected(1)
+        ->allow_extra_args(false)
         ->group(group);
   }
   app.add_option("--threads", options.threads, "threads [all cores]")
