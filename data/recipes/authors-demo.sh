@@ -11,7 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/sequence.sh"
 usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
-command="data/recipes/authors-demo.sh${*:+ $(printf '%q ' "$@")}"
+command="data/recipes/authors-demo.sh${*:+ ${*@Q}}"
 seeds="1 2 3 4 5" lambda=0.3 epochs=4 lr=0.001 jobs=$cores models=$root/build/authors-demo out=$root/data/results data=mnist
 parse_options "seeds lambda epochs lr jobs models out data" "$@"
 arch=mlp:256,256

@@ -11,7 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/sequence.sh"
 usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
-command="data/recipes/permuted-mnist.sh${*:+ $(printf '%q ' "$@")}"
+command="data/recipes/permuted-mnist.sh${*:+ ${*@Q}}"
 seeds="1 2 3" methods="finetune ewc online-ewc si mas lwf l2 joint" tasks=10 epochs=2 jobs=$cores
 models=$root/build/permuted-mnist out=$root/data/results data=mnist
 parse_options "seeds methods tasks epochs jobs models out data" "$@"

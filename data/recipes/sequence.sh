@@ -83,8 +83,10 @@ cell() {
     { n++; sum += $column; squares += $column * $column }
     END {
       mean = sum / n
-      spread = n > 1 ? sqrt((squares - n * mean * mean) / (n - 1) + 1e-18) : 0
-      printf n > 1 ? "%.2f ± %.2f" : "%.2f", 100 * mean, 100 * spread
+      printf "%.2f", 100 * mean
+      if (n < 2) exit
+      variance = (squares - n * mean * mean) / (n - 1)
+      printf " ± %.2f", 100 * (variance > 0 ? sqrt(variance) : 0)
     }'
 }
 

@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/sequence.sh"
 usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
-command="data/recipes/split-mnist.sh${*:+ $(printf '%q ' "$@")}"
+command="data/recipes/split-mnist.sh${*:+ ${*@Q}}"
 seeds="1 2 3 4 5 6 7 8 9 10" methods="finetune ewc online-ewc si mas lwf l2 joint" scenarios="task domain class"
 jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2 epochs=4
 parse_options "seeds methods scenarios jobs models out data epochs" "$@"
@@ -68,7 +68,7 @@ table=$out/split-mnist.md
   done
 } >"$table.part"
 {
-  printf '{"command": "%s", "version": "%s", "seconds": %d, "runs": {' "${command//\"/\\\"}" "$(mas-train --version)" $((SECONDS - begin))
+  printf '{"command": "%s", "version": "%s", "seconds": %d, "runs": {' "$command" "$(mas-train --version)" $((SECONDS - begin))
   comma=
   for scenario in $scenarios; do
     for method in $methods; do
