@@ -28,6 +28,8 @@ done | in_parallel "$jobs" run
 
 files() { for seed in $seeds; do echo "$models/$1-$seed.h5"; done; }
 row() { printf '| %s | %s | %s |\n' "$1" "$2" "$3"; }
+# shellcheck disable=SC2046
+for method in mas finetune; do summarise "$models/$method.json" $(files $method); done
 mkdir -p "$out"
 {
   printf '# The authors'"'"' demonstration\n\n`%s`, seeds %s, λ %s, %s, %s.\n\n' "$command" "$seeds" "$lambda" "$(mas-train --version)" "$(date -u +%F)"
@@ -36,10 +38,10 @@ mkdir -p "$out"
   row --- --- ---
   row 'MAS, published' 99.27 0.083
   row 'MAS, published, Ω accumulated over tasks' 98.86 0.071
-  # shellcheck disable=SC2046
-  for method in mas finetune; do row "$method, ours" "$(cell acc $(files $method))" "$(cell forgetting $(files $method))"; done
+  for method in mas finetune; do
+    row "$method, ours" "$(cell acc "$models/$method.json")" "$(cell forgetting "$models/$method.json")"
+  done
 } >"$out/authors-demo.md.part"
-# shellcheck disable=SC2046
-mas-eval --runs $(files mas) $(files finetune) --json >"$out/authors-demo.json"
+printf '{"mas": %s, "finetune": %s}\n' "$(<"$models/mas.json")" "$(<"$models/finetune.json")" >"$out/authors-demo.json"
 mv "$out/authors-demo.md.part" "$out/authors-demo.md"
 cat "$out/authors-demo.md"

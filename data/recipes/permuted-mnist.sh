@@ -32,21 +32,21 @@ for method in $methods; do
 done | in_parallel "$jobs" run
 
 files() { for seed in $seeds; do echo "$models/$1-$seed.h5"; done; }
+# shellcheck disable=SC2046
+for method in $methods; do summarise "$models/$method.json" $(files "$method"); done
 mkdir -p "$out"
 {
   printf '# Permuted MNIST\n\n`%s`, seeds %s, %s, %s.\n\n' "$command" "$seeds" "$(mas-train --version)" "$(date -u +%F)"
   printf '%s tasks, scenario domain, %s, %s epochs a task, Adam with lr 0.0001; %%: mean ± standard deviation over seeds.\n\n' "$tasks" "$arch" "$epochs"
   printf '| method | λ | ACC | forgetting |\n|---|---|---|---|\n'
   for method in $methods; do
-    # shellcheck disable=SC2046
-    printf '| %s | %s | %s | %s |\n' "$method" "$(lambda_of permuted-mnist "$method" domain)" "$(cell acc $(files "$method"))" "$(cell forgetting $(files "$method"))"
+    printf '| %s | %s | %s | %s |\n' "$method" "$(lambda_of permuted-mnist "$method" domain)" "$(cell acc "$models/$method.json")" "$(cell forgetting "$models/$method.json")"
   done
 } >"$out/permuted-mnist.md.part"
 {
   comma='{'
   for method in $methods; do
-    # shellcheck disable=SC2046
-    printf '%s"%s": %s' "$comma" "$method" "$(mas-eval --runs $(files "$method") --json)"
+    printf '%s"%s": %s' "$comma" "$method" "$(<"$models/$method.json")"
     comma=','
   done
   printf '}\n'

@@ -74,20 +74,24 @@ in_parallel() {
   return $failed
 }
 
-# The mean and the deviation of a measure over runs, in percent: cell MEASURE MODEL...
-cell() {
-  local measure=$1
+# summarise OUT MODEL...: the measures of runs, as JSON; taken once.
+summarise() {
+  local out=$1
   shift
-  mas-eval -q --runs "$@" --csv | awk -F, -v name="$measure" '
-    NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i; next }
-    { n++; sum += $column; squares += $column * $column }
-    END {
-      mean = sum / n
-      printf "%.2f", 100 * mean
-      if (n < 2) exit
-      variance = (squares - n * mean * mean) / (n - 1)
-      printf " ± %.2f", 100 * (variance > 0 ? sqrt(variance) : 0)
-    }'
+  mas-eval --runs "$@" --json >"$out.part"
+  mv "$out.part" "$out"
+}
+
+# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote.
+cell() {
+  awk -v name="\"$1\":" '
+    $1 == name && $2 == "{" { inside = 1 }
+    inside && $1 == "\"deviation\":" { deviation = $2 + 0; several = $2 !~ /null/ }
+    inside && $1 == "\"mean\":" {
+      printf "%.2f", 100 * $2
+      if (several) printf " ± %.2f", 100 * deviation
+      exit
+    }' "$2"
 }
 
 # options NAME=VALUE variables that a recipe's --name VALUE may set: parse_options "names" "$@"

@@ -32,12 +32,9 @@ void add_row(Table& table, const char* name, const std::vector<std::optional<dou
 }
 
 std::string spread(const std::vector<std::optional<double>>& values, bool sign) {
-  std::vector<double> known;
-  for (const auto& value : values)
-    if (value) known.push_back(*value);
-  if (known.empty()) return "-";
-  const Statistic s = statistic(known);
-  return percent(s.mean, sign) + (s.deviation ? fmt::format(" ± {:.2f}", 100 * *s.deviation) : "");
+  const auto s = statistic(values);
+  if (!s) return "-";
+  return percent(s->mean, sign) + (s->deviation ? fmt::format(" ± {:.2f}", 100 * *s->deviation) : "");
 }
 
 }  // namespace
@@ -71,7 +68,7 @@ void print_runs(std::FILE* out, const Runs& runs) {
   for (const Line& line : kLines) {
     const auto has = [&](const RunGroup& group) {
       const auto found = group.measures.find(line.key);
-      return found != group.measures.end() && spread(found->second, false) != "-";
+      return found != group.measures.end() && statistic(found->second);
     };
     if (std::any_of(runs.groups().begin(), runs.groups().end(), has)) shown.push_back(line);
   }
@@ -84,10 +81,8 @@ void print_runs(std::FILE* out, const Runs& runs) {
     const size_t count = group.models.size();
     std::vector<std::string> cells{group.models.front() + (count > 1 ? " ..." : ""), std::to_string(count)};
     for (const Line& line : shown) cells.push_back(spread(group.measures.at(line.key), line.sign));
-    std::vector<double> acc;
-    for (const auto& value : group.measures.at("acc")) acc.push_back(*value);
-    const Statistic s = statistic(acc);
-    cells.push_back(s.low ? fmt::format("{} to {}", percent(s.low), percent(s.high)) : "-");
+    const auto acc = statistic(group.measures.at("acc"));
+    cells.push_back(acc && acc->low ? fmt::format("{} to {}", percent(acc->low), percent(acc->high)) : "-");
     table.add(cells);
   }
   table.print(out);

@@ -50,8 +50,9 @@ std::vector<double> known(const std::vector<std::optional<double>>& values) {
 
 }  // namespace
 
-Statistic statistic(const std::vector<double>& values) {
-  if (values.empty()) throw Error("statistic", "of no values");
+std::optional<Statistic> statistic(const std::vector<std::optional<double>>& all) {
+  const auto values = known(all);
+  if (values.empty()) return {};
   const auto n = static_cast<double>(values.size());
   Statistic s;
   s.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
@@ -97,11 +98,11 @@ nlohmann::json to_json(const Runs& runs) {
     nlohmann::json object{{"models", group.models}, {"seeds", group.seeds}, {"tasks", group.tasks}};
     for (const auto& [name, values] : group.measures) {
       object[name] = nullptr;
-      const auto present = known(values);
-      if (present.empty()) continue;
-      const Statistic s = statistic(present);
+      const auto found = statistic(values);
+      if (!found) continue;
+      const Statistic& s = *found;
       object[name] = {
-          {"mean", s.mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", present}};
+          {"mean", s.mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", known(values)}};
       if (!s.deviation) continue;
       object[name].update({{"deviation", *s.deviation}, {"low", *s.low}, {"high", *s.high}});
     }

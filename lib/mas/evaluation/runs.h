@@ -18,8 +18,8 @@ struct Statistic {
   std::optional<double> deviation;  ///< standard deviation of the runs (divided by n − 1); empty for a single one
   std::optional<double> low, high;  ///< 95 % interval of the mean, by Student's t with n − 1 degrees of freedom
 };
-/// Throws Error for no values.
-Statistic statistic(const std::vector<double>& values);
+/// Of the values that are there; empty where none is.
+std::optional<Statistic> statistic(const std::vector<std::optional<double>>& values);
 
 /// Runs of one experiment: they differ in their seeds alone.
 struct RunGroup {

@@ -34,21 +34,22 @@ AccuracyMatrix matrix(double first, double last) {
 }  // namespace
 
 TEST_CASE("mean, deviation and interval of a few numbers") {
-  const Statistic s = statistic({2, 4, 4, 4, 5, 5, 7, 9});
+  const Statistic s = statistic({2, 4, {}, 4, 4, 5, 5, 7, 9}).value();
   CHECK(s.mean == 5);
   CHECK(*s.deviation == doctest::Approx(2.13809).epsilon(1e-5));
   CHECK(*s.low == doctest::Approx(5 - 2.36462 * 2.13809 / std::sqrt(8.0)).epsilon(1e-4));
   CHECK(*s.high - 5 == doctest::Approx(5 - *s.low));
-  CHECK(statistic({3}).mean == 3);
-  CHECK(!statistic({3}).deviation);
-  CHECK_THROWS_AS(statistic({}), Error);
+  CHECK(statistic({3})->mean == 3);
+  CHECK(!statistic({3})->deviation);
+  CHECK(!statistic({}));
+  CHECK(!statistic({{}, {}}));
 }
 
 TEST_CASE("Student's t goes on smoothly where its table ends") {
   const auto half = [](int64_t n) {  // of n values, half of them 0 and half 1, without the factor s / sqrt(n)
-    std::vector<double> values(n, 0);
+    std::vector<std::optional<double>> values(n, 0);
     for (int64_t i = 0; i < n; i += 2) values[i] = 1;
-    const Statistic s = statistic(values);
+    const Statistic s = statistic(values).value();
     return (*s.high - s.mean) * std::sqrt(double(n)) / *s.deviation;
   };
   CHECK(half(31) == doctest::Approx(2.0423).epsilon(1e-5));
