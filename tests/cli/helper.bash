@@ -48,3 +48,15 @@ silent() {
     return 1
   fi
 }
+
+# resumes_exactly TRAIN_COMMAND...: killed after a checkpoint and resumed, it gives the same bytes.
+resumes_exactly() {
+  "$@" -q -o whole.h5
+  "$@" --checkpoint ck.h5 -o part.h5 >report &
+  until [ -s ck.h5 ] || ! kill -0 $!; do sleep 0.02; done
+  kill -KILL $! 2>/dev/null || true
+  wait $! || true
+  [ ! -e part.h5 ] || skip "the training was quicker than the interruption"
+  mas-train -q --resume ck.h5 -o part.h5
+  cmp whole.h5 part.h5
+}
