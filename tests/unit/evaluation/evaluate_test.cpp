@@ -5,6 +5,7 @@
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
 #include "unit/io/scratch.h"
+#include "unit/model/task.h"
 
 using namespace mas;
 
@@ -12,13 +13,7 @@ namespace {
 
 TaskRecord task(const std::string& name, const std::string& data, std::vector<int64_t> classes,
                 Scenario scenario = Scenario::kTask) {
-  TaskRecord record;
-  record.name = name;
-  record.data = data;
-  record.classes = std::move(classes);
-  record.scenario = scenario;
-  record.seed = 7;
-  return record;
+  return test::task_record(name, data, std::move(classes), scenario, 7);
 }
 
 // Untrained: what it answers doesn't matter here, only that it is counted right.

@@ -6,6 +6,7 @@
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
 #include "unit/io/scratch.h"
+#include "unit/model/task.h"
 
 using namespace mas;
 using mas::test::Scratch;
@@ -13,12 +14,7 @@ using mas::test::Scratch;
 namespace {
 
 TaskRecord task(const std::string& name, std::vector<int64_t> classes, Scenario scenario = Scenario::kTask) {
-  TaskRecord record;
-  record.name = name;
-  record.data = "data";
-  record.classes = std::move(classes);
-  record.scenario = scenario;
-  return record;
+  return test::task_record(name, "data", std::move(classes), scenario, 0);
 }
 
 Model mlp() { return Model(make_architecture("mlp:5", {3}), 1); }

@@ -7,6 +7,7 @@
 #include "mas/training/trainer.h"
 #include "unit/io/scratch.h"
 #include "unit/memory_dataset.h"
+#include "unit/model/task.h"
 
 using namespace mas;
 
@@ -41,13 +42,23 @@ double slow_code_loss(const at::Tensor& now, const at::Tensor& then) {
   return sum / static_cast<double>(now.size(0));
 }
 
+// Against finite differences of a loss in double, at `start`.
+void check_gradient(const at::Tensor& now, const at::Tensor& start,
+                    const std::function<double(const at::Tensor&)>& slow) {
+  for (int64_t i : {0, 7, 19}) {
+    const double h = 1e-4;
+    const auto value = [&](double d) {
+      auto moved = start.to(at::kDouble).clone();
+      moved.view(-1)[i] += d;
+      return slow(moved);
+    };
+    const double want = (value(h) - value(-h)) / (2 * h);
+    CHECK(now.grad().view(-1)[i].item<double>() == doctest::Approx(want).epsilon(1e-3));
+  }
+}
+
 TaskRecord task(const std::string& name, Scenario scenario, std::vector<int64_t> classes) {
-  TaskRecord task;
-  task.name = task.data = name;
-  task.classes = std::move(classes);
-  task.scenario = scenario;
-  task.seed = 7;
-  return task;
+  return test::task_record(name, name, std::move(classes), scenario, 7);
 }
 
 // Of two tasks learned and a third to learn; classes 0, 1 in each but for scenario class.
@@ -83,16 +94,7 @@ TEST_CASE("the distillation loss equals the double loop, and its gradient the fi
     const auto loss = distillation_loss(now, then, temperature);
     CHECK(loss.item<double>() == doctest::Approx(slow_loss(start, then, temperature)).epsilon(1e-5));
     loss.backward();
-    for (int64_t i : {0, 7, 19}) {
-      const double h = 1e-4;
-      const auto value = [&](double d) {
-        auto moved = start.to(at::kDouble).clone();
-        moved.view(-1)[i] += d;
-        return slow_loss(moved, then, temperature);
-      };
-      const double want = (value(h) - value(-h)) / (2 * h);
-      CHECK(now.grad().view(-1)[i].item<double>() == doctest::Approx(want).epsilon(1e-3));
-    }
+    check_gradient(now, start, [&](const at::Tensor& at) { return slow_loss(at, then, temperature); });
   }
 }
 
@@ -103,16 +105,7 @@ TEST_CASE("the code loss equals the double loop, and its gradient the finite dif
   const auto loss = code_loss(now, then);
   CHECK(loss.item<double>() == doctest::Approx(slow_code_loss(start, then)).epsilon(1e-5));
   loss.backward();
-  for (int64_t i : {0, 7, 19}) {
-    const double h = 1e-4;
-    const auto value = [&](double d) {
-      auto moved = start.to(at::kDouble).clone();
-      moved.view(-1)[i] += d;
-      return slow_code_loss(moved, then);
-    };
-    const double want = (value(h) - value(-h)) / (2 * h);
-    CHECK(now.grad().view(-1)[i].item<double>() == doctest::Approx(want).epsilon(1e-3));
-  }
+  check_gradient(now, start, [&](const at::Tensor& at) { return slow_code_loss(at, then); });
 }
 
 TEST_CASE("the term compares the answers to earlier tasks with those when it was recorded") {

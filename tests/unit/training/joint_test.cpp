@@ -6,19 +6,14 @@
 #include "mas/model/architecture.h"
 #include "mas/training/trainer.h"
 #include "unit/memory_dataset.h"
+#include "unit/model/task.h"
 
 using namespace mas;
 
 namespace {
 
 TaskRecord task(const std::string& name, std::vector<int64_t> classes, Scenario scenario) {
-  TaskRecord record;
-  record.name = name;
-  record.data = "clouds";
-  record.classes = std::move(classes);
-  record.scenario = scenario;
-  record.seed = 2;
-  return record;
+  return test::task_record(name, "clouds", std::move(classes), scenario, 2);
 }
 
 // Before these tasks another one was learned.
