@@ -3,18 +3,22 @@
 #include <functional>
 
 #include "mas/error.h"
-#include "mas/io/block.h"
 #include "mas/io/digest.h"
 #include "mas/io/hdf5.h"
-#include "mas/io/hdf5_pieces.h"
 #include "unit/doctest_torch.h"
+#include "unit/io/foreign_file.h"
 #include "unit/io/scratch.h"
 
 namespace {
 
+using mas::test::attribute;
 using mas::test::contains;
+using mas::test::dataset;
 using mas::test::error_of;
+using mas::test::foreign_file;
+using mas::test::group;
 using mas::test::Scratch;
+using mas::test::variable_attribute;
 
 mas::ModelFile small_model() {
   mas::ModelFile model;
@@ -41,25 +45,6 @@ mas::ModelFile small_model() {
   model.optimizer["step"] = torch::tensor(3, torch::kLong);
   model.progress = {{"epoch", 2}};
   return model;
-}
-
-/// Tensors of the size that is aligned in a file, one of them in another order in memory, and Ω of another type.
-mas::ModelFile large_model() {
-  mas::ModelFile model;
-  const auto numbers = torch::arange(90003, torch::kFloat);
-  model.weights["odd"] = numbers;
-  model.weights["turned"] = numbers.reshape({3, 30001}).t();
-  model.buffers["small"] = torch::ones({3});
-  for (const auto& [name, tensor] : model.weights) model.importance.sum[name] = tensor * 2;
-  model.importance.count = 1;
-  model.importance.method = "mas";
-  model.script = "PK\x03\x04" + std::string(100000, 's');
-  return model;
-}
-
-bool lies_in(mas::Block& bytes, const at::Tensor& tensor) {
-  const auto* data = static_cast<const char*>(tensor.data_ptr());
-  return data >= bytes.data() && data + tensor.nbytes() <= bytes.data() + bytes.size();
 }
 
 void check_equal(const mas::NamedTensors& a, const mas::NamedTensors& b) {
@@ -97,52 +82,6 @@ void check_equal(const mas::ModelFile& a, const mas::ModelFile& b) {
   check_equal(a.optimizer, b.optimizer);
   CHECK(a.progress == b.progress);
   CHECK(a.format_minor == b.format_minor);
-}
-
-void attribute(hid_t object, const char* name, const std::string& text) {
-  const mas::hdf5::Handle type(H5Tcopy(H5T_C_S1)), space(H5Screate(H5S_SCALAR));
-  H5Tset_size(type, text.size());
-  const mas::hdf5::Handle made(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
-  H5Awrite(made, type, text.data());
-}
-
-// Variable-length text, as h5py writes a Python string.
-void variable_attribute(hid_t object, const char* name, const char* text) {
-  const mas::hdf5::Handle type(H5Tcopy(H5T_C_S1)), space(H5Screate(H5S_SCALAR));
-  H5Tset_size(type, H5T_VARIABLE);
-  const mas::hdf5::Handle made(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
-  H5Awrite(made, type, &text);
-}
-
-mas::hdf5::Handle group(hid_t file, const char* path) {
-  return mas::hdf5::Handle(H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-}
-
-void dataset(hid_t file, const char* path, hid_t stored, std::vector<hsize_t> dims, const std::vector<float>& values,
-             hid_t list = H5P_DEFAULT) {
-  const mas::hdf5::Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr));
-  const mas::hdf5::Handle made(H5Dcreate2(file, path, stored, space, H5P_DEFAULT, list, H5P_DEFAULT));
-  REQUIRE(made > 0);
-  if (!values.empty()) H5Dwrite(made, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
-}
-
-/// A file as another program would make it, without a digest; `more` adds to it.
-std::string foreign_file(const std::function<void(hid_t)>& more = {}, const std::string& version = "1.0",
-                         const std::string& format = "mas-model") {
-  const Scratch scratch;
-  const std::string path = scratch / "foreign.h5";
-  mas::hdf5::prepare();
-  {
-    const mas::hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS));
-    H5Pset_alignment(access, mas::hdf5::kAlignedFrom, mas::hdf5::kAlignment);
-    const mas::hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access));
-    if (!format.empty()) attribute(file, "format", format);
-    variable_attribute(file, "format_version", version.c_str());
-    const auto weights = group(file, "/weights");
-    dataset(file, "/weights/fc.weight", H5T_IEEE_F32BE, {2, 2}, {1, 2, 3, 4});
-    if (more) more(file);
-  }
-  return mas::test::get(path);
 }
 
 std::string refusal(const std::function<void(hid_t)>& more) {
@@ -208,63 +147,6 @@ TEST_CASE("many parameters, and tensors without elements, come back") {
     model.weights["layers." + std::to_string(i) + ".weight"] = torch::full({3}, static_cast<float>(i));
   model.buffers["empty"] = torch::zeros({0, 4});
   check_equal(model, mas::parse_model(mas::serialize_model(model), "x.h5"));
-}
-
-TEST_CASE("large tensors come back bit for bit, aligned, whatever they were when they were written") {
-  const auto model = large_model();
-  const std::string bytes = mas::serialize_model(model);
-  CHECK(bytes == mas::serialize_model(large_model()));
-  const auto again = mas::parse_model(bytes, "x.h5");
-  CHECK(torch::equal(again.weights.at("odd"), model.weights.at("odd")));
-  CHECK(torch::equal(again.weights.at("turned"), model.weights.at("turned")));
-  CHECK(torch::equal(again.importance.sum.at("odd"), model.importance.sum.at("odd").to(torch::kDouble)));
-  CHECK(again.script == model.script);
-  for (const auto& [name, tensor] : again.weights) {
-    CAPTURE(name);
-    CHECK(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % 64 == 0);
-  }
-  CHECK(bytes == mas::serialize_model(again));
-}
-
-TEST_CASE("large tensors lie in the bytes that were read, and keep them") {
-  auto bytes = std::make_shared<mas::Block>(mas::serialize_model(large_model()));
-  const std::weak_ptr<mas::Block> kept = bytes;
-  auto model = mas::parse_model(bytes, "x.h5");
-  CHECK(lies_in(*bytes, model.weights.at("odd")));
-  CHECK(lies_in(*bytes, model.importance.sum.at("turned")));
-  CHECK_FALSE(lies_in(*bytes, model.buffers.at("small")));
-  bytes.reset();
-  const at::Tensor buffer = model.buffers.at("small");
-  at::Tensor odd = model.weights.at("odd");
-  model = {};
-  CHECK(torch::equal(odd, large_model().weights.at("odd")));
-  odd.reset();
-  CHECK(kept.expired());
-  CHECK(buffer.sum().item<float>() == 3);
-}
-
-TEST_CASE("tensors never share bytes, as links and forged addresses would have them do") {
-  const std::vector<float> values(40000, 1.f);
-  haddr_t one = 0, two = 0;
-  std::string bytes = foreign_file([&](hid_t file) {
-    dataset(file, "/weights/one", H5T_IEEE_F32LE, {40000}, values);
-    dataset(file, "/weights/two", H5T_IEEE_F32LE, {40000}, values);
-    H5Lcreate_hard(file, "/weights/one", file, "/weights/one too", H5P_DEFAULT, H5P_DEFAULT);
-    one = H5Dget_offset(mas::hdf5::open_dataset(file, "/weights/one", "x"));
-    two = H5Dget_offset(mas::hdf5::open_dataset(file, "/weights/two", "x"));
-  });
-  const auto address = [](haddr_t at) { return std::string(reinterpret_cast<const char*>(&at), sizeof at); };
-  const size_t place = bytes.find(address(two));
-  REQUIRE(place != std::string::npos);
-  bytes.replace(place, sizeof two, address(one + 64));
-  const auto block = std::make_shared<mas::Block>(bytes);
-  auto model = mas::parse_model(block, "x.h5");
-  CHECK(lies_in(*block, model.weights.at("one")));
-  model.weights.at("one").fill_(2);
-  CHECK(torch::equal(model.weights.at("one too"), torch::ones({40000})));
-  CHECK(torch::equal(model.weights.at("two"), torch::ones({40000})));
-  model.weights.at("two").fill_(3);
-  CHECK(torch::equal(model.weights.at("one"), torch::full({40000}, 2.f)));
 }
 
 TEST_CASE("a file of another program is read, big-endian numbers and variable strings included") {
