@@ -48,6 +48,15 @@ std::vector<double> known(const std::vector<std::optional<double>>& values) {
   return all;
 }
 
+nlohmann::json to_json(const std::vector<std::optional<double>>& values) {
+  const auto s = statistic(values);
+  if (!s) return nullptr;
+  nlohmann::json object{
+      {"mean", s->mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", known(values)}};
+  if (s->deviation) object.update({{"deviation", *s->deviation}, {"low", *s->low}, {"high", *s->high}});
+  return object;
+}
+
 }  // namespace
 
 std::optional<Statistic> statistic(const std::vector<std::optional<double>>& all) {
@@ -64,6 +73,19 @@ std::optional<Statistic> statistic(const std::vector<std::optional<double>>& all
   s.low = s.mean - half;
   s.high = s.mean + half;
   return s;
+}
+
+std::vector<std::optional<double>> difference(const RunGroup& group, const RunGroup& reference,
+                                              const std::string& measure) {
+  const auto &values = group.measures.at(measure), &others = reference.measures.at(measure);
+  std::vector<std::optional<double>> all(values.size());
+  for (size_t i = 0; i < values.size(); i++) {
+    const auto partner = std::find(reference.seeds.begin(), reference.seeds.end(), group.seeds[i]);
+    if (partner == reference.seeds.end()) continue;
+    const auto& other = others[partner - reference.seeds.begin()];
+    if (values[i] && other) all[i] = *values[i] - *other;
+  }
+  return all;
 }
 
 void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
@@ -96,16 +118,12 @@ nlohmann::json to_json(const Runs& runs) {
   auto groups = nlohmann::json::array();
   for (const auto& group : runs.groups()) {
     nlohmann::json object{{"models", group.models}, {"seeds", group.seeds}, {"tasks", group.tasks}};
+    auto differences = nlohmann::json::object();
     for (const auto& [name, values] : group.measures) {
-      object[name] = nullptr;
-      const auto found = statistic(values);
-      if (!found) continue;
-      const Statistic& s = *found;
-      object[name] = {
-          {"mean", s.mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", known(values)}};
-      if (!s.deviation) continue;
-      object[name].update({{"deviation", *s.deviation}, {"low", *s.low}, {"high", *s.high}});
+      object[name] = to_json(values);
+      differences[name] = to_json(difference(group, runs.groups().front(), name));
     }
+    if (&group != &runs.groups().front()) object["difference"] = differences;
     groups.push_back(std::move(object));
   }
   return {{"schema", "mas-eval-runs/1"}, {"groups", groups}, {"definitions", measure_definitions()}};

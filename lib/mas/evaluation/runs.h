@@ -43,6 +43,11 @@ class Runs {
   std::vector<RunGroup> groups_;
 };
 
+/// `group` minus `reference`, one value for each run of `group` whose seed the other has too: the same first weights
+/// and order of samples, so that the difference varies less than the two. Empty values where a run has no partner.
+std::vector<std::optional<double>> difference(const RunGroup& group, const RunGroup& reference,
+                                              const std::string& measure);
+
 /// The names of the measures that groups have, in the order of printing.
 const std::vector<std::string>& run_measures();
 /// The object of `mas-eval --runs --json` (man page mas-eval, JSON).

@@ -75,6 +75,27 @@ TEST_CASE("runs that differ in their seeds alone are a group") {
   CHECK(to_csv(runs).find("\n2,mlp:4,1,0.800000,") != std::string::npos);
 }
 
+TEST_CASE("groups are compared run by run, seed with the same seed") {
+  Runs runs;
+  runs.add(run(1, 0.5), matrix(0.8, 0.6));
+  runs.add(run(2, 0.5), matrix(0.8, 0.5));
+  runs.add(run(3, 0.5), matrix(0.8, 0.2));
+  runs.add(run(2, 1.5), matrix(0.8, 0.7));
+  runs.add(run(4, 1.5), matrix(0.8, 0.9));
+  runs.add(run(1, 1.5), matrix(0.8, 0.9));
+  const auto acc = difference(runs.groups()[1], runs.groups()[0], "acc");
+  REQUIRE(acc.size() == 3);
+  CHECK(*acc[0] == doctest::Approx(0.1));
+  CHECK(!acc[1]);
+  CHECK(*acc[2] == doctest::Approx(0.15));
+  CHECK(!difference(runs.groups()[1], runs.groups()[0], "fwt")[0]);
+  const auto object = to_json(runs)["groups"];
+  CHECK(!object[0].contains("difference"));
+  CHECK(object[1]["difference"]["acc"]["mean"].get<double>() == doctest::Approx(0.125));
+  CHECK(object[1]["difference"]["acc"]["values"].size() == 2);
+  CHECK(object[1]["difference"]["forgetting"]["mean"].get<double>() == doctest::Approx(-0.25));
+}
+
 TEST_CASE("a run whose measures can't be told is refused") {
   Runs runs;
   auto unknown = matrix(0.8, 0.6);
