@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::vector<std::string> models;
   std::string data, record, joint;
-  bool json = false, csv = false, runs = false;
+  bool json = false, csv = false, runs = false, importance = false;
   std::optional<double> min_accuracy;
   mas::tool::CommonOptions common;
 };
@@ -36,17 +36,31 @@ void add_options(CLI::App& app, Options& o) {
   auto* joint = app.add_option("--joint", o.joint, "a model that learned all tasks at once, for intransigence")
                     ->type_name("MODEL")
                     ->excludes(data);
-  app.add_flag("--runs", o.runs, "each MODEL is the last of a run; those that differ in their seeds alone are averaged")
-      ->excludes(data)
-      ->excludes(joint)
-      ->excludes(min_accuracy)
-      ->excludes(record);
+  auto* runs = app.add_flag("--runs", o.runs,
+                            "each MODEL is the last of a run; those that differ in their seeds alone are averaged");
+  auto* importance = app.add_flag("--importance", o.importance,
+                                  "compare the importance in the first MODEL with that in each other; reads no data");
+  for (auto* alone : {runs, importance})
+    alone->excludes(data)->excludes(joint)->excludes(min_accuracy)->excludes(record);
+  importance->excludes(runs);
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
       "  mas-eval both.h5\n"
       "  mas-eval first.h5 both.h5 --json | jq .forgetting\n"
       "  mas-eval --runs seed-1.h5 seed-2.h5 seed-3.h5\n");
+}
+
+// Prints a result, and what was derived from it, as JSON, CSV or, unless told to be quiet, for people.
+template <typename Result, typename... Derived>
+void report(const Options& o, std::FILE* out, const Result& result, const Derived&... derived) {
+  if (o.json) {
+    mas::tool::print_json(out, mas::to_json(result, derived...));
+  } else if (o.csv) {
+    mas::tool::print_text(out, mas::to_csv(result));
+  } else if (!o.common.quiet) {
+    mas::tool::print_result(out, result, derived...);
+  }
 }
 
 // Each model is the end of a run of its own; one is in memory at a time.
@@ -64,18 +78,26 @@ int compare_runs(const Options& o) {
     progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(o.models.size()));
   }
   progress.clear();
-  if (o.json) {
-    mas::tool::print_json(stdout, mas::to_json(runs));
-  } else if (o.csv) {
-    mas::tool::print_text(stdout, mas::to_csv(runs));
-  } else if (!o.common.quiet) {
-    mas::tool::print_runs(stdout, runs);
+  report(o, stdout, runs);
+  return mas::tool::kDone;
+}
+
+int compare_importance(const Options& o) {
+  if (o.models.size() < 2)
+    throw mas::UsageError("--importance", "needs two models or more, to compare the others with the first");
+  const mas::Model model(mas::read_model(o.models[0]), o.models[0]);
+  mas::AgreementTable table{model.name(), {}};
+  for (size_t i = 1; i < o.models.size(); i++) {
+    const mas::Model other(mas::read_model(o.models[i]), o.models[i]);
+    table.others.emplace_back(other.name(), mas::compare_importance(model, other));
   }
+  report(o, stdout, table);
   return mas::tool::kDone;
 }
 
 int evaluate(Options& o) {
   if (o.runs) return compare_runs(o);
+  if (o.importance) return compare_importance(o);
   if (o.record == "/dev/stdout") o.record = "-";  // the matrix makes room for the model there
   if (!o.record.empty()) mas::tool::check_model_output(o.record, o.models.back());
   if (o.record == "-" && isatty(STDOUT_FILENO)) {
@@ -96,14 +118,7 @@ int evaluate(Options& o) {
   progress.clear();
   for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);
-  auto* out = o.record == "-" ? stderr : stdout;
-  if (o.json) {
-    mas::tool::print_json(out, mas::to_json(matrix, measures));
-  } else if (o.csv) {
-    mas::tool::print_text(out, mas::to_csv(matrix));
-  } else if (!o.common.quiet) {
-    mas::tool::print_matrix(out, matrix, measures);
-  }
+  report(o, o.record == "-" ? stderr : stdout, matrix, measures);
   if (!o.record.empty()) {
     mas::record_matrix(models.back().file, matrix);
     mas::write_model(models.back().file, o.record);

@@ -138,3 +138,68 @@ P
   grep -q "^intransigence " report
   fails 1 "*has no task second, so it isn't the joint model" mas-eval "$(models)/both.h5" --joint "$(models)/first.h5"
 }
+
+@test "groups of runs are compared seed by seed" {
+  for seed in 1 2; do
+    mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o "a$seed.h5"
+    mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 2 -o "b$seed.h5"
+  done
+  mas-eval --runs a1.h5 a2.h5 b1.h5 b2.h5 | grep -q "^b1.h5 .* to [-+][0-9.]*$"
+  mas-eval --runs a1.h5 a2.h5 b2.h5 b1.h5 --json >object
+  /usr/bin/python3 - <<'P'
+import json
+a, b = json.load(open("object"))["groups"]
+assert b["seeds"] == [2, 1] and "difference" not in a
+want = [b["acc"]["values"][0] - a["acc"]["values"][1], b["acc"]["values"][1] - a["acc"]["values"][0]]
+assert b["difference"]["acc"]["values"] == want
+P
+}
+
+@test "importance of several models is compared by rank" {
+  for n in 4 40; do mas-importance -q "$(models)/first.h5" --estimator batch:$n -o "$n.h5"; done
+  mas-eval --importance "$(models)/important.h5" 4.h5 40.h5 >report
+  [ "$(grep -c "^fc1.weight " report)" -eq 2 ]
+  [ "$(grep -c "^all .* 0[.][0-9]*$" report)" -eq 2 ]
+  mas-eval --importance "$(models)/important.h5" 4.h5 40.h5 --json >object
+  mas-eval --importance "$(models)/important.h5" 4.h5 40.h5 --csv >table
+  mas-eval --importance 4.h5 4.h5 --csv | grep -q "^4.h5,all,[0-9]*,.*,1.000000$"
+  for name in important 4 40; do
+    mas-export "$([ $name = important ] && models || echo .)/$name.h5" --format npz --what importance -o "$name.npz"
+  done
+  /usr/bin/python3 -c 'import numpy' || skip "needs python3-numpy"
+  /usr/bin/python3 - <<'P'
+import csv, json
+import numpy as np
+def ranks(v):
+    _, group, count = np.unique(v, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[group]
+def spearman(a, b):
+    keep = (a != 0) | (b != 0)
+    return np.corrcoef(ranks(a[keep]), ranks(b[keep]))[0, 1]
+o = json.load(open("object"))
+assert o["schema"] == "mas-eval-importance/1" and [x["model"] for x in o["others"]] == ["4.h5", "40.h5"]
+lines = {(row["model"], row["parameter"]): row for row in csv.DictReader(open("table"))}
+omega = np.load("important.npz")
+for other in o["others"]:
+    theirs = np.load(other["model"].replace("h5", "npz"))
+    pairs = {name: (omega[name].ravel(), theirs[name].ravel()) for name in omega.files}
+    rows = dict(other["parameters"], all=other["all"])
+    pairs["all"] = tuple(np.concatenate(x) for x in zip(*pairs.values()))
+    assert set(rows) == set(pairs)
+    for name, (a, b) in pairs.items():
+        assert abs(rows[name]["rank_correlation"] - spearman(a, b)) < 1e-9, name
+        assert abs(rows[name]["mean"] - a.mean(dtype=float)) < 1e-9 * a.mean()
+        assert abs(float(lines[other["model"], name]["rank_correlation"]) - spearman(a, b)) < 1e-6
+    assert 0.3 < rows["all"]["rank_correlation"] < 1
+P
+}
+
+@test "importance that can't be compared" {
+  fails 2 "mas-eval: --importance: needs two models or more, *" mas-eval --importance "$(models)/important.h5"
+  fails 1 "mas-eval: $(models)/first.h5: has no importance to compare; compute it with mas-importance" \
+    mas-eval --importance "$(models)/important.h5" "$(models)/first.h5"
+  mas-train -q --arch mlp:8 --data "$small" --epochs 1 | mas-importance -q - -o other.h5
+  fails 1 "mas-eval: other.h5: has no importance of fc1.bias with shape 20, as $(models)/important.h5 has; give models of one architecture" \
+    mas-eval --importance "$(models)/important.h5" other.h5
+  fails 2 "mas-eval: --runs excludes --importance*" mas-eval --importance --runs "$(models)/important.h5" other.h5
+}

@@ -37,9 +37,13 @@ std::string spread(const std::vector<std::optional<double>>& values, bool sign) 
   return percent(s->mean, sign) + (s->deviation ? fmt::format(" ± {:.2f}", 100 * *s->deviation) : "");
 }
 
+std::string interval(const std::optional<Statistic>& s, bool sign = false) {
+  return s && s->low ? fmt::format("{} to {}", percent(s->low, sign), percent(s->high, sign)) : "-";
+}
+
 }  // namespace
 
-void print_matrix(std::FILE* out, const AccuracyMatrix& matrix, const Measures& measures) {
+void print_result(std::FILE* out, const AccuracyMatrix& matrix, const Measures& measures) {
   Table table;
   std::vector<std::string> header{"accuracy, %"};
   header.insert(header.end(), matrix.tasks.begin(), matrix.tasks.end());
@@ -63,7 +67,7 @@ void print_matrix(std::FILE* out, const AccuracyMatrix& matrix, const Measures& 
   }
 }
 
-void print_runs(std::FILE* out, const Runs& runs) {
+void print_result(std::FILE* out, const Runs& runs) {
   std::vector<Line> shown;
   for (const Line& line : kLines) {
     const auto has = [&](const RunGroup& group) {
@@ -76,18 +80,39 @@ void print_runs(std::FILE* out, const Runs& runs) {
   std::vector<std::string> header{"mean ± standard deviation, %", "runs"};
   for (const Line& line : shown) header.emplace_back(line.name);
   header.emplace_back("95 % interval of ACC");
+  const bool several = runs.groups().size() > 1;
+  if (several) header.emplace_back("ACC above the first row's");
   table.add(header);
   for (const auto& group : runs.groups()) {
     const size_t count = group.models.size();
     std::vector<std::string> cells{group.models.front() + (count > 1 ? " ..." : ""), std::to_string(count)};
     for (const Line& line : shown) cells.push_back(spread(group.measures.at(line.key), line.sign));
     const auto acc = statistic(group.measures.at("acc"));
-    cells.push_back(acc && acc->low ? fmt::format("{} to {}", percent(acc->low), percent(acc->high)) : "-");
+    cells.push_back(interval(acc));
+    const auto& first = runs.groups().front();
+    if (several) cells.push_back(&group == &first ? "" : interval(statistic(difference(group, first, "acc")), true));
     table.add(cells);
   }
   table.print(out);
   print(out, "\n");
   for (const Line& line : shown) print(out, "{:<13} {}\n", line.name, measure_definitions().at(line.key));
+  if (several) print(out, "ACC above the first row's: 95 % interval of the difference of runs with the same seed\n");
+}
+
+void print_result(std::FILE* out, const AgreementTable& agreements) {
+  for (const auto& [other, rows] : agreements.others) {
+    print(out, "importance in {} and in {}:\n", agreements.model, other);
+    Table table;
+    table.add({"parameter", "elements", "mean omega", "of the other", "rank correlation"});
+    for (const auto& row : rows) {
+      table.add({row.parameter.empty() ? "all" : row.parameter, std::to_string(row.elements),
+                 fmt::format("{:.3g}", row.mean), fmt::format("{:.3g}", row.other_mean),
+                 row.rank_correlation ? fmt::format("{:.4f}", *row.rank_correlation) : "-"});
+    }
+    table.print(out);
+    print(out, "\n");
+  }
+  print(out, "rank correlation: Spearman's, over elements that aren't 0 in both\n");
 }
 
 }  // namespace mas::tool
