@@ -1,55 +1,52 @@
 #!/usr/bin/env bash
-# Permuted MNIST: ten tasks, each with the pixels in an order of its own, the same ten digits and one head (scenario
+# Permuted MNIST: --count tasks (10), each with the pixels in an order of its own, the same ten digits and one head (scenario
 # domain), learned by every method of the comparison. Writes a table and all numbers as JSON.
 #
-#   data/recipes/permuted-mnist.sh [--seeds "1 2 3"] [--methods "..."] [--tasks N] [--epochs N] [--jobs N]
+#   data/recipes/permuted-mnist.sh [--seeds "1 2 3"] [--methods "..."] [--count N] [--epochs N] [--jobs N]
 #                                  [--models FOLDER] [--out FOLDER] [--data SPEC]
 #
 # Models stay in --models (build/permuted-mnist), and those that are there are not learned again.
+
 # shellcheck disable=SC2016,SC2154
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/sequence.sh"
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
-command="data/recipes/permuted-mnist.sh${*:+ ${*@Q}}"
-seeds="1 2 3" methods="finetune ewc online-ewc si mas lwf l2 joint" tasks=10 epochs=2 jobs=$cores
+. "$(dirname "$0")/sequence.sh"
+command=$(command_line "$@")
+seeds="1 2 3" methods="finetune ewc online-ewc si mas lwf l2 joint" count=10 epochs=2 jobs=$cores
 models=$root/build/permuted-mnist out=$root/data/results data=mnist
-parse_options "seeds methods tasks epochs jobs models out data" "$@"
-arch=mlp:1000,1000
-threads=$((cores > jobs ? cores / jobs : 1))
-training=(--epochs "$epochs" --batch 128 --lr 0.0001 --threads "$threads")
-mas-data -q "$data,split=test"  # not there? Say so once, before any work.
+parse_options "seeds methods count epochs jobs models out data" "$@"
+arch=mlp:400,400
+training=(--epochs "$epochs" --batch 128 --lr 0.001)
+begin "$models/$count"
 
-# The first task's pixels are as they are; the others' order comes from the run's seed.
-run() {  # METHOD SEED
-  local list=("p1=$data") k lambda
-  lambda=$(lambda_of permuted-mnist "$1" domain)
-  for ((k = 2; k <= tasks; k++)); do list+=("p$k=$data,permute=$((1000 * $2 + k))"); done
-  learn "$1" domain "$2" "$lambda" "$models/$1-$2.h5" "${list[@]}"
+model() { echo "$models/$count/$1-$(lambda_of permuted-mnist "$1" domain)-$2.h5"; }  # METHOD SEED
+run() {
+  permuted_tasks "$data" "$count" "$2"
+  learn "$1" domain "$2" "$(lambda_of permuted-mnist "$1" domain)" "$(model "$@")"
 }
+summary() {  # METHOD
+  local files=() seed
+  for seed in $seeds; do files+=("$(model "$1" "$seed")"); done
+  summarise "$models/$count/$1.json" "${files[@]}"
+}
+for method in $methods; do lambda_of permuted-mnist "$method" domain >/dev/null; done
 for method in $methods; do
   for seed in $seeds; do echo "$method" "$seed"; done
-done | in_parallel "$jobs" run
+done | in_parallel run
+for method in $methods; do echo "$method"; done | in_parallel summary
 
-files() { for seed in $seeds; do echo "$models/$1-$seed.h5"; done; }
-# shellcheck disable=SC2046
-for method in $methods; do summarise "$models/$method.json" $(files "$method"); done
-mkdir -p "$out"
+results=()
+for method in $methods; do results+=("$method=$models/$count/$method.json"); done
+write_json "$out/permuted-mnist.json" "${results[@]}"
 {
-  printf '# Permuted MNIST\n\n`%s`, seeds %s, %s, %s.\n\n' "$command" "$seeds" "$(mas-train --version)" "$(date -u +%F)"
-  printf '%s tasks, scenario domain, %s, %s epochs a task, Adam with lr 0.0001; %%: mean ± standard deviation over seeds.\n\n' "$tasks" "$arch" "$epochs"
+  printf '# Permuted MNIST\n\n'
+  made_by
+  printf '%s tasks, scenario domain, %s, %s epochs a task, Adam; %%: mean ± standard deviation over seeds. λ was chosen on\n' "$count" "$arch" "$epochs"
+  printf 'another seed and on training data held out (`choose-lambda.sh`).\n\n'
   printf '| method | λ | ACC | forgetting |\n|---|---|---|---|\n'
   for method in $methods; do
-    printf '| %s | %s | %s | %s |\n' "$method" "$(lambda_of permuted-mnist "$method" domain)" "$(cell acc "$models/$method.json")" "$(cell forgetting "$models/$method.json")"
+    summary=$models/$count/$method.json
+    printf '| %s | %s | %s | %s |\n' "$method" "$(lambda_of permuted-mnist "$method" domain)" "$(cell acc "$summary")" "$(cell forgetting "$summary")"
   done
 } >"$out/permuted-mnist.md.part"
-{
-  comma='{'
-  for method in $methods; do
-    printf '%s"%s": %s' "$comma" "$method" "$(<"$models/$method.json")"
-    comma=','
-  done
-  printf '}\n'
-} >"$out/permuted-mnist.json"
 mv "$out/permuted-mnist.md.part" "$out/permuted-mnist.md"
 cat "$out/permuted-mnist.md"

@@ -1,70 +1,139 @@
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 # A sequence of tasks learned by any method of the comparison (mas(7), COMPARISON), for recipes that source this file.
 # What is done is not done again: each run's last model is its mark.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$root/build/bin:$PATH
 cores=$(nproc)
+lambdas=$root/data/recipes/lambdas.txt
+
+# The comment at the beginning of the recipe.
+usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
+
+# parse_options "NAMES" "$@": --some-name VALUE sets the variable some_name.
+parse_options() {
+  local names=" $1 " name
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+    esac
+    name=${1#--}
+    if [ "$1" = "$name" ] || [[ $names != *" $name "* ]]; then
+      names=${names% }
+      echo "${0##*/}: $1: unknown option; known are${names// / --}" >&2
+      exit 2
+    fi
+    [ $# -gt 1 ] || { echo "${0##*/}: $1: needs a value" >&2; exit 2; }
+    printf -v "${name//-/_}" '%s' "$2"
+    shift 2
+  done
+}
+
+# command_line "$@": what was called, for pages.
+command_line() {
+  printf 'data/recipes/%s' "${0##*/}"
+  local word
+  for word in "$@"; do
+    case $word in
+      *[!A-Za-z0-9_./:=,-]* | '') printf " '%s'" "$word" ;;
+      *) printf ' %s' "$word" ;;
+    esac
+  done
+}
+
+# begin FOLDER: of the models, which were made with these settings: `data`, `arch` and the options for every mas-train in
+# the array `training`, which it completes. Says once, before any work, where the data aren't there.
+begin() {
+  local settings="$data $arch ${training[*]}"
+  mas-data -q "$data"
+  need jq
+  mas-data -q "$data"
+  mkdir -p "$1"
+  if [ -e "$1/settings" ] && [ "$(<"$1/settings")" != "$settings" ]; then
+    echo "${0##*/}: $1: has models made with other settings ($(<"$1/settings")); name another folder with --models" >&2
+    exit 1
+  fi
+  echo "$settings" >"$1/settings"
+  threads=$((cores > jobs ? cores / jobs : 1))
+  training+=(--threads "$threads")
+}
+
+# Five tasks of two digits of DATA, and N tasks with the pixels of DATA in an order that comes from SEED, the first as they
+# are, into the array `tasks`.
+split_tasks() {  # DATA
+  local digits
+  tasks=()
+  for digits in 0-1 2-3 4-5 6-7 8-9; do tasks+=("$digits=$1,classes=$digits"); done
+}
+permuted_tasks() {  # DATA N SEED
+  local k
+  tasks=("p1=$1")
+  for ((k = 2; k <= $2; k++)); do tasks+=("p$k=$1,permute=$((1000 * $3 + k))"); done
+}
 
 # lambda_of RECIPE METHOD SCENARIO: what choose-lambda.sh found, as lambdas.txt has it; 0 for methods without a penalty.
 lambda_of() {
   case $2 in finetune | joint | lwf) echo 0; return ;; esac
   awk -v r="$1" -v m="$2" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
-    END { if (!found) exit 1 }' "$root/data/recipes/lambdas.txt" ||
-    { echo "data/recipes/lambdas.txt: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
+    END { if (!found) exit 1 }' "$lambdas" ||
+    { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
-# learn METHOD SCENARIO SEED LAMBDA OUT TASK=SPEC...: OUT is the model after the last task. Options for every mas-train are
-# in the array `training`.
+# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. The seconds that it took go to a file
+# beside it. An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
 learn() {
+  [ ! -e "$5" ] || return 0
+  local begin=$SECONDS
+  mkdir -p "$(dirname "$5")"
+  if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
+  echo $((SECONDS - begin)) >"$5.seconds"
+  mv "$5.part" "$5"
+}
+
+learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  shift 5
-  [ ! -e "$out" ] || return 0
   local next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
   case $method in
     finetune) next=(--lambda 0) ;;
-    joint) learn_jointly "$scenario" "$seed" "$out" "$@"; return ;;
     mas) importance=(--method mas) ;;
+    per-sample | batch:*) importance=(--method mas --estimator "$method" --combine normalised) ;;
     local) importance=(--method local) ;;
     ewc) importance=(--method ewc) ;;
     online-ewc) importance=(--method ewc --combine sum) ;;
     l2 | imm-mean | imm-mode) importance=(--method l2) ;;
     si) every=(--track si) ;;
     lwf) next=(--distill lwf) ;;
-    *) echo "$method: no such method" >&2; return 2 ;;
+    *) echo "${0##*/}: $method: no such method" >&2; return 2 ;;
   esac
-  mkdir -p "$(dirname "$out")"
-  for task in "$@"; do
+  for task in "${tasks[@]}"; do
     local from=("$model" "${next[@]}")
-    [ "$task" != "$1" ] || from=(--arch "$arch" --scenario "$scenario")
+    [ "$task" != "${tasks[0]}" ] || from=(--arch "$arch" --scenario "$scenario")
     mas-train -q "${from[@]}" --data "${task#*=}" --task "${task%%=*}" --seed "$seed" "${every[@]}" "${training[@]}" -o "$model"
     case $method in
       imm-mean) cp "$model" "$out.${task%%=*}" ;;
       imm-mode) mas-importance -q --threads "$threads" "$model" --method ewc --reset -o "$out.${task%%=*}" ;;
     esac
     states+=("$out.${task%%=*}")
-    if [ "$task" != "${*: -1}" ] && [ "${#importance[@]}" -gt 0 ]; then
+    if [ "$task" != "${tasks[-1]}" ] && [ "${#importance[@]}" -gt 0 ]; then
       mas-importance -q --threads "$threads" "$model" "${importance[@]}" -o "$model"
     fi
   done
   case $method in
     imm-*) mas-train -q --merge "${method#imm-}" "${states[@]}" -o "$model" && rm "${states[@]}" ;;
   esac
-  mv "$model" "$out"
 }
 
 learn_jointly() {
-  local scenario=$1 seed=$2 out=$3 task all=()
-  shift 3
-  mkdir -p "$(dirname "$out")"
-  for task in "$@"; do all+=(--task "${task%%=*}" --data "${task#*=}"); done
-  mas-train -q --arch "$arch" --scenario "$scenario" --seed "$seed" "${all[@]}" "${training[@]}" -o "$out"
+  local scenario=$1 seed=$2 out=$4 task all=()
+  for task in "${tasks[@]}"; do all+=(--task "${task%%=*}" --data "${task#*=}"); done
+  mas-train -q --arch "$arch" --scenario "$scenario" --seed "$seed" "${all[@]}" "${training[@]}" -o "$out.part"
 }
 
-# in_parallel JOBS FUNCTION: calls it with the words of each line of standard input, so many at a time. Fails where one did.
+# in_parallel FUNCTION: calls it with the words of each line of standard input, `jobs` at a time. Fails where one did.
 in_parallel() {
-  local jobs=$1 call=$2 line failed=0
+  local call=$1 line failed=0
   while [ "$failed" -eq 0 ] && read -r line; do
     # shellcheck disable=SC2086
     $call $line &
@@ -74,40 +143,65 @@ in_parallel() {
   return $failed
 }
 
-# summarise OUT MODEL...: the measures of runs, as JSON; taken once.
+# summarise OUT MODEL...: the measures of runs as JSON, taken once.
 summarise() {
   local out=$1
   shift
-  mas-eval --runs "$@" --json >"$out.part"
+  if [ -e "$out" ] && [ "$(<"$out.of")" = "$*" ]; then return; fi
+  mas-eval --runs "$@" --json --threads "$threads" >"$out.part"
+  echo "$*" >"$out.of"
   mv "$out.part" "$out"
 }
 
-# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote.
-cell() {
-  awk -v name="\"$1\":" '
-    $1 == name && $2 == "{" { inside = 1 }
-    inside && $1 == "\"deviation\":" { deviation = $2 + 0; several = $2 !~ /null/ }
-    inside && $1 == "\"mean\":" {
-      printf "%.2f", 100 * $2
-      if (several) printf " ± %.2f", 100 * deviation
-      exit
-    }' "$2"
+# For jq: a fraction in percent with two digits, and a statistic of summarise() as mean and deviation.
+percent='
+  def fixed(digits): pow(10; digits) as $p | (. * $p | round) as $n | ($n | fabs) as $a
+    | (if $n < 0 then "-" else "" end) + ($a / $p | floor | tostring) + "." + ($p + $a % $p | tostring | .[1:]);
+  def percent: . * 100 | fixed(2);
+  def spread: "\(.mean | percent)" + if .deviation then " ± \(.deviation | percent)" else "" end;'
+
+# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote of one group of runs.
+cell() { jq -r --arg name "$1" "$percent .groups[0][\$name] | spread" "$2"; }
+
+# write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.
+write_json() {
+  local out=$1 comma='' part quoted=${command//\\/\\\\}
+  shift
+  mkdir -p "$(dirname "$out")"
+  {
+    printf '{"command": "%s", "version": "%s", "date": "%s", "core_seconds": %d, "results": {' \
+      "${quoted//\"/\\\"}" "$(mas-train --version)" "$(made_on)" "$(core_seconds)"
+    for part in "$@"; do
+      printf '%s\n"%s": %s' "$comma" "${part%%=*}" "$(<"${part#*=}")"
+      comma=,
+    done
+    printf '}}\n'
+  } >"$out.part"
+  mv "$out.part" "$out"
 }
 
-# options NAME=VALUE variables that a recipe's --name VALUE may set: parse_options "names" "$@"
-parse_options() {
-  local names=" $1 " name
-  shift
-  while [ $# -gt 0 ]; do
-    case $1 in
-      -h | --help) usage; exit 0 ;;
-    esac
-    name=${1#--}
-    if [ "$1" = "$name" ] || [[ $names != *" $name "* ]] || [ $# -lt 2 ]; then
-      usage >&2
-      exit 2
-    fi
-    printf -v "${name//-/_}" '%s' "$2"
-    shift 2
+# made_by: the line of a page that says how its numbers were made.
+made_by() {
+  printf '`%s`, seeds %s; %s, %s, %d minutes of one core.\n\n' \
+    "$command" "$seeds" "$(mas-train --version)" "$(made_on)" $(($(core_seconds) / 60))
+}
+
+# Of all runs below `models`: the day of the last, and the time of all.
+made_on() { find "$models" -name '*.seconds' -exec date -u -r {} +%F \; | sort | tail -n 1; }
+core_seconds() { find "$models" -name '*.seconds' -exec cat {} + | awk -v t="$threads" '{ s += $1 * t } END { print s + 0 }'; }
+
+# need PROGRAM...: the recipe stops where one isn't there.
+need() {
+  local program
+  for program in "$@"; do
+    command -v "$program" >/dev/null && continue
+    echo "${0##*/}: needs $program (apt-get install ${program/gnuplot/gnuplot-nox})" >&2
+    exit 1
   done
+}
+
+# draw FILE.svg COMMANDS: of gnuplot.
+draw() {
+  gnuplot -e "set terminal svg size 640,400 noenhanced; set output '$1.part'; set key bottom center; $2"
+  mv "$1.part" "$1"
 }

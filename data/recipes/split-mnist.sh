@@ -7,20 +7,18 @@
 #
 # Models stay in --models (build/split-mnist), and those that are there are not learned again. The table goes to --out
 # (data/results). mnist: data/fetch/mnist.sh gets it.
-# shellcheck disable=SC2016
+
+# shellcheck disable=SC2016,SC2154
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/sequence.sh"
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
-command="data/recipes/split-mnist.sh${*:+ ${*@Q}}"
+. "$(dirname "$0")/sequence.sh"
+command=$(command_line "$@")
 seeds="1 2 3 4 5 6 7 8 9 10" methods="finetune ewc online-ewc si mas lwf l2 joint" scenarios="task domain class"
-jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2 epochs=4
+jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2,normalize=0.1:0.2752 epochs=4
 parse_options "seeds methods scenarios jobs models out data epochs" "$@"
 arch=mlp:400,400
-threads=$((cores > jobs ? cores / jobs : 1))
-training=(--epochs "$epochs" --batch 128 --lr 0.001 --threads "$threads")
-mas-data -q "$data,split=test"  # not there? Say so once, before any work.
-begin=$SECONDS
+training=(--epochs "$epochs" --batch 128 --lr 0.001)
+begin "$models"
+split_tasks "$data"
 
 # Accuracies of Hsu et al. 2018 (arXiv 1810.12488): method, task, domain, class.
 published="finetune|93.46|55.16|19.71
@@ -32,31 +30,30 @@ lwf|99.60|71.02|24.17
 l2|98.18|66.00|22.52
 joint|99.52|98.59|97.53"
 
-tasks=()
-for digits in 0-1 2-3 4-5 6-7 8-9; do tasks+=("$digits=$data,classes=$digits"); done
-run() {  # METHOD SCENARIO SEED
-  local lambda
-  lambda=$(lambda_of split-mnist "$1" "$2")
-  learn "$1" "$2" "$3" "$lambda" "$models/$2/$1-$3.h5" "${tasks[@]}"
+model() { echo "$models/$2/$1-$(lambda_of split-mnist "$1" "$2")-$3.h5"; }  # METHOD SCENARIO SEED
+run() { learn "$1" "$2" "$3" "$(lambda_of split-mnist "$1" "$2")" "$(model "$@")"; }
+summary() {  # METHOD SCENARIO
+  local files=() seed
+  for seed in $seeds; do files+=("$(model "$1" "$2" "$seed")"); done
+  summarise "$models/$2/$1.json" "${files[@]}"
 }
-for scenario in $scenarios; do
-  for method in $methods; do
-    for seed in $seeds; do echo "$method" "$scenario" "$seed"; done
+cells() {
+  for scenario in $scenarios; do
+    for method in $methods; do echo "$method" "$scenario"; done
   done
-done | in_parallel "$jobs" run
+}
+while read -r method scenario; do lambda_of split-mnist "$method" "$scenario" >/dev/null; done < <(cells)
+while read -r cell; do
+  for seed in $seeds; do echo "$cell $seed"; done
+done < <(cells) | in_parallel run
+cells | in_parallel summary
 
-for scenario in $scenarios; do
-  for method in $methods; do
-    files=()
-    for seed in $seeds; do files+=("$models/$scenario/$method-$seed.h5"); done
-    summarise "$models/$scenario/$method.json" "${files[@]}"
-  done
-done
-
-mkdir -p "$out"
-table=$out/split-mnist.md
+results=()
+while read -r method scenario; do results+=("$method, $scenario=$models/$scenario/$method.json"); done < <(cells)
+write_json "$out/split-mnist.json" "${results[@]}"
 {
-  printf '# Split MNIST\n\n`%s`, seeds %s, %s, %s.\n\n' "$command" "$seeds" "$(mas-train --version)" "$(date -u +%F)"
+  printf '# Split MNIST\n\n'
+  made_by
   printf 'Five tasks of two digits, %s, %s epochs a task, Adam; accuracy over all tasks at the end, %%: mean ± standard\n' "$arch" "$epochs"
   printf 'deviation over seeds. Published: Hsu et al. 2018 (arXiv 1810.12488), means of 10 runs. λ was chosen on other seeds and on\n'
   printf 'training data held out (`choose-lambda.sh`). joint sees all data at once, which no sequence of tasks does.\n\n'
@@ -67,22 +64,11 @@ table=$out/split-mnist.md
     row="| $method |"
     for scenario in $scenarios; do
       column=$(case $scenario in task) echo 2 ;; domain) echo 3 ;; *) echo 4 ;; esac)
-      row+=" $(awk -F'|' -v m="$method" -v c="$column" '$1 == m { print $c }' <<<"$published") | $(cell acc "$models/$scenario/$method.json") |"
-      row+=" $(lambda_of split-mnist "$method" "$scenario") |"
+      row+=" $(awk -F'|' -v m="$method" -v c="$column" '$1 == m { print $c }' <<<"$published") |"
+      row+=" $(cell acc "$models/$scenario/$method.json") | $(lambda_of split-mnist "$method" "$scenario") |"
     done
     printf '%s\n' "$row"
   done
-} >"$table.part"
-{
-  printf '{"command": "%s", "version": "%s", "seconds": %d, "runs": {' "$command" "$(mas-train --version)" $((SECONDS - begin))
-  comma=
-  for scenario in $scenarios; do
-    for method in $methods; do
-      printf '%s\n"%s, %s": %s' "$comma" "$method" "$scenario" "$(<"$models/$scenario/$method.json")"
-      comma=,
-    done
-  done
-  printf '}}\n'
-} >"$out/split-mnist.json"
-mv "$table.part" "$table"
-cat "$table"
+} >"$out/split-mnist.md.part"
+mv "$out/split-mnist.md.part" "$out/split-mnist.md"
+cat "$out/split-mnist.md"
