@@ -12,18 +12,26 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
+python() { OMP_WAIT_POLICY=$1 /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" "${@:2}"; }
+epochs() { mas-train "$@" --data "$mnist" --epochs 3 --threads "$threads" --no-results -o "$work/m.h5" | sed -n 's/.*  \([0-9.]*\) s$/\1/p'; }
+
+mas-train -q --arch mlp:400,400 --data "$mnist" --epochs 1 --threads "$threads" --no-results | mas-importance -q - -o "$work/omega.h5"
 for _ in $(seq "$rounds"); do
-  mas-train --arch mlp:400,400 --data "$mnist" --epochs 3 --threads "$threads" --no-results -o "$work/m.h5" |
-    sed -n 's/.*  \([0-9.]*\) s$/\1/p' >>"$work/ours"
-  /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/theirs"
-  OMP_WAIT_POLICY=passive /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/passive"
+  epochs --arch mlp:400,400 >>"$work/ours"
+  epochs "$work/omega.h5" --task next --lambda 0.1 >>"$work/ours with MAS"
+  epochs "$work/omega.h5" --task next --lambda 0 >>"$work/ours without"
+  env -u OMP_WAIT_POLICY /usr/bin/python3 "$here/epoch.py" "$mnist" 3 "$threads" >>"$work/theirs"
+  python passive >>"$work/passive"
+  python passive penalty >>"$work/passive with MAS"
 done
-ratio() {  # NAME FILE
-  awk -v a="$(median <"$work/ours")" -v b="$(median <"$2")" -v t="$threads" -v n="$1" \
-    'BEGIN { printf "epoch of MNIST, %d threads: mas-train %.2f s, %s %.2f s, ratio %.2f\n", t, a, n, b, a / b }'
+ratio() {  # NAME FILE NAME FILE
+  awk -v a="$(median <"$work/$2")" -v b="$(median <"$work/$4")" -v t="$threads" -v n="$1" -v m="$3" \
+    'BEGIN { printf "epoch of MNIST, %d threads: %s %.2f s, %s %.2f s, ratio %.2f\n", t, n, a, m, b, a / b }'
 }
-ratio python3-torch "$work/theirs"
-ratio "python3-torch with OMP_WAIT_POLICY=passive" "$work/passive"
+ratio mas-train ours python3-torch theirs
+ratio mas-train ours "python3-torch with OMP_WAIT_POLICY=passive" passive
+ratio "mas-train with MAS" "ours with MAS" "without it" "ours without"
+ratio "mas-train with MAS" "ours with MAS" "MAS by hand in python3-torch with OMP_WAIT_POLICY=passive" "passive with MAS"
 
 echo '#include <torch/torch.h>
 int main() { return torch::cuda::is_available(); }' >"$work/empty.cpp"
