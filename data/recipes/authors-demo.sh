@@ -11,23 +11,25 @@
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 command=$(command_line "$@")
-seeds="1 2 3 4 5" lambda=0.3 epochs=4 lr=0.001 jobs=$cores models=$root/build/authors-demo out=$root/data/results data=mnist
+seeds="1 2 3 4 5" lambda='' epochs=4 lr=0.001 jobs=$cores models=$root/build/authors-demo out=$root/data/results data=mnist
 parse_options "seeds lambda epochs lr jobs models out data" "$@"
 arch=mlp:256,256
+lambda=$(lambda_of authors-demo mas task)
 training=(--epochs "$epochs" --batch 128 --lr "$lr")
-begin "$models"
+prepare "$models"
 split_tasks "$data"
 
-strength() { [ "$1" = finetune ] && echo 0 || echo "$lambda"; }
-model() { echo "$models/$1-$(strength "$1")-$2.h5"; }  # METHOD SEED
-run() { learn "$1" task "$2" "$(strength "$1")" "$(model "$@")"; }
+model() { echo "$models/$1-$(lambda_of authors-demo "$1" task)-$2.h5"; }  # METHOD SEED
+run() { learn "$1" task "$2" "$(lambda_of authors-demo "$1" task)" "$(model "$@")"; }
 for method in finetune mas; do
   for seed in $seeds; do echo "$method" "$seed"; done
 done | in_parallel run
+used=()
 for method in finetune mas; do
   files=()
   for seed in $seeds; do files+=("$(model "$method" "$seed")"); done
   summarise "$models/$method.json" "${files[@]}"
+  used+=("${files[@]}")
 done
 
 write_json "$out/authors-demo.json" "mas=$models/mas.json" "finetune=$models/finetune.json"

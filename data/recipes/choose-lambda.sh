@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # λ of one method in one scenario: trains on nine tenths of the training part with seeds that aren't reported, and looks
-# at the last tenth; the test part isn't touched. Prints a line for each λ and the best, and draws accuracy of old and new
+# at the other tenth; the test part isn't touched. Prints a line for each λ and the best, and draws accuracy of old and new
 # tasks over λ where gnuplot is installed.
 #
 #   data/recipes/choose-lambda.sh --method ewc --scenario task [--sequence split|permuted] [--lambdas "1 10 100"]
 #                                 [--seeds "101 102"] [--jobs N] [--data SPEC] [--arch ARCH] [--epochs N]
-#                                 [--models FOLDER] [--plot FILE.svg]
+#                                 [--xi N] [--models FOLDER] [--plot FILE.svg]
 #
 # Models stay in --models (build/choose-lambda), and those that are there are not learned again.
 
@@ -13,12 +13,12 @@
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 method=mas scenario=task sequence=split lambdas="0.01 0.1 1 10 100 1000" seeds="101 102" jobs=$cores
-data=mnist,pad=2,normalize=0.1:0.2752 arch=mlp:400,400 epochs=4 models=$root/build/choose-lambda plot=
-parse_options "method scenario sequence lambdas seeds jobs data arch epochs models plot" "$@"
+data=mnist,pad=2,normalize=0.1:0.2752 arch=mlp:400,400 epochs=4 models=$root/build/choose-lambda plot='' xi=0.001
+parse_options "method scenario sequence lambdas seeds jobs data arch epochs models plot xi" "$@"
 [ -z "$plot" ] || need gnuplot
 training=(--epochs "$epochs" --batch 128 --lr 0.001)
 data=$data,split=train:0.9
-begin "$models"
+prepare "$models"
 
 model() { echo "$models/$sequence-$scenario/$method-$1-$2.h5"; }  # LAMBDA SEED
 run() {

@@ -23,7 +23,7 @@ parse_options "seeds estimators scenarios lambdas choose-seeds jobs models out d
 need jq gnuplot
 arch=mlp:400,400
 training=(--epochs "$epochs" --batch 128 --lr 0.001)
-begin "$models"
+prepare "$models"
 split_tasks "$data"
 compared="per-sample $estimators"
 title() { [ "$1" = "$whole" ] && echo whole || echo "$1"; }
@@ -72,8 +72,14 @@ for which in equal best; do
     done
   done | in_parallel run  # one after the other: where the best λ is the same, the run is too
 done
-results=()
+results=() used=()
 for scenario in $scenarios; do
+  for estimator in $compared; do
+    for seed in $seeds; do used+=("$(model "$scenario" "$estimator" equal "$seed")" "$(model "$scenario" "$estimator" best "$seed")"); done
+    for lambda in $lambdas; do
+      for seed in $choose_seeds; do used+=("$models/choose/split-$scenario/$estimator-$lambda-$seed.h5"); done
+    done
+  done
   for which in equal best; do
     summary "$scenario" "$which"
     results+=("$scenario, $which=$models/$scenario-$which.json")
@@ -84,6 +90,7 @@ for scenario in $scenarios; do
     results+=("$scenario, held out, $estimator=$curve.json")
   done
 done
+readarray -t used < <(printf '%s\n' "${used[@]}" | sort -u)
 agreements=()
 for seed in $seeds; do
   agreements+=("$models/first-$seed.json")

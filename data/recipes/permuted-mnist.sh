@@ -2,7 +2,7 @@
 # Permuted MNIST: --count tasks (10), each with the pixels in an order of its own, the same ten digits and one head (scenario
 # domain), learned by every method of the comparison. Writes a table and all numbers as JSON.
 #
-#   data/recipes/permuted-mnist.sh [--seeds "1 2 3"] [--methods "..."] [--count N] [--epochs N] [--jobs N]
+#   data/recipes/permuted-mnist.sh [--seeds "1 2 3"] [--methods "..."] [--count N] [--epochs N] [--lambda N] [--jobs N]
 #                                  [--models FOLDER] [--out FOLDER] [--data SPEC]
 #
 # Models stay in --models (build/permuted-mnist), and those that are there are not learned again.
@@ -11,12 +11,13 @@
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 command=$(command_line "$@")
-seeds="1 2 3" methods="finetune ewc online-ewc si mas lwf l2 joint" count=10 epochs=2 jobs=$cores
+seeds="1 2 3" methods="finetune ewc online-ewc si mas lwf l2 joint" count=10 epochs=2 lambda='' jobs=$cores
 models=$root/build/permuted-mnist out=$root/data/results data=mnist
-parse_options "seeds methods count epochs jobs models out data" "$@"
-arch=mlp:400,400
+parse_options "seeds methods count epochs lambda jobs models out data" "$@"
+arch=mlp:400,400 xi=0.1
 training=(--epochs "$epochs" --batch 128 --lr 0.001)
-begin "$models/$count"
+for method in $methods; do lambda_of permuted-mnist "$method" domain >/dev/null; done
+prepare "$models/$count"
 
 model() { echo "$models/$count/$1-$(lambda_of permuted-mnist "$1" domain)-$2.h5"; }  # METHOD SEED
 run() {
@@ -28,19 +29,21 @@ summary() {  # METHOD
   for seed in $seeds; do files+=("$(model "$1" "$seed")"); done
   summarise "$models/$count/$1.json" "${files[@]}"
 }
-for method in $methods; do lambda_of permuted-mnist "$method" domain >/dev/null; done
 for method in $methods; do
   for seed in $seeds; do echo "$method" "$seed"; done
 done | in_parallel run
 for method in $methods; do echo "$method"; done | in_parallel summary
 
-results=()
-for method in $methods; do results+=("$method=$models/$count/$method.json"); done
+results=() used=()
+for method in $methods; do
+  results+=("$method=$models/$count/$method.json")
+  for seed in $seeds; do used+=("$(model "$method" "$seed")"); done
+done
 write_json "$out/permuted-mnist.json" "${results[@]}"
 {
   printf '# Permuted MNIST\n\n'
   made_by
-  printf '%s tasks, scenario domain, %s, %s epochs a task, Adam; %%: mean ± standard deviation over seeds. λ was chosen on\n' "$count" "$arch" "$epochs"
+  printf '%s tasks, scenario domain, %s, %s epochs a task, Adam, ξ of SI 0.1; %%: mean ± standard deviation over seeds. λ was chosen on\n' "$count" "$arch" "$epochs"
   printf 'another seed and on training data held out (`choose-lambda.sh`).\n\n'
   printf '| method | λ | ACC | forgetting |\n|---|---|---|---|\n'
   for method in $methods; do

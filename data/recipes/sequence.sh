@@ -42,13 +42,13 @@ command_line() {
   done
 }
 
-# begin FOLDER: of the models, which were made with these settings: `data`, `arch` and the options for every mas-train in
-# the array `training`, which it completes. Says once, before any work, where the data aren't there.
-begin() {
+# prepare FOLDER: of the models, which were made with these settings: `data`, `arch` and the options for every mas-train in
+# the array `training`, which it completes. Says once, before any work, where something isn't there.
+prepare() {
   local settings="$data $arch ${training[*]}"
-  mas-data -q "$data"
   need jq
   mas-data -q "$data"
+  [[ $data == *split=* ]] || mas-data -q "$data,split=test"
   mkdir -p "$1"
   if [ -e "$1/settings" ] && [ "$(<"$1/settings")" != "$settings" ]; then
     echo "${0##*/}: $1: has models made with other settings ($(<"$1/settings")); name another folder with --models" >&2
@@ -72,29 +72,31 @@ permuted_tasks() {  # DATA N SEED
   for ((k = 2; k <= $2; k++)); do tasks+=("p$k=$1,permute=$((1000 * $3 + k))"); done
 }
 
-# lambda_of RECIPE METHOD SCENARIO: what choose-lambda.sh found, as lambdas.txt has it; 0 for methods without a penalty.
+# lambda_of RECIPE METHOD SCENARIO: `lambda` where it is given, else what choose-lambda.sh found, as lambdas.txt has it; 0
+# for methods without a penalty.
 lambda_of() {
-  case $2 in finetune | joint | lwf) echo 0; return ;; esac
+  case $2 in finetune | joint | lwf | ebll) echo 0; return ;; esac
+  [ -z "${lambda-}" ] || { echo "$lambda"; return; }
   awk -v r="$1" -v m="$2" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
     END { if (!found) exit 1 }' "$lambdas" ||
     { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
-# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. The seconds that it took go to a file
-# beside it. An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
+# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. The seconds that it took one
+# core go to a file beside it. An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
 learn() {
   [ ! -e "$5" ] || return 0
-  local begin=$SECONDS
+  local start=$SECONDS
   mkdir -p "$(dirname "$5")"
   if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
-  echo $((SECONDS - begin)) >"$5.seconds"
+  echo $(((SECONDS - start) * threads)) >"$5.seconds"
   mv "$5.part" "$5"
 }
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  local next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
+  local start=() next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
   case $method in
     finetune) next=(--lambda 0) ;;
     mas) importance=(--method mas) ;;
@@ -103,13 +105,14 @@ learn_in_turn() {
     ewc) importance=(--method ewc) ;;
     online-ewc) importance=(--method ewc --combine sum) ;;
     l2 | imm-mean | imm-mode) importance=(--method l2) ;;
-    si) every=(--track si) ;;
+    si) every=(--track si --xi "${xi:-0.001}") ;;
     lwf) next=(--distill lwf) ;;
+    ebll) start=(--code 100) next=(--distill ebll) ;;
     *) echo "${0##*/}: $method: no such method" >&2; return 2 ;;
   esac
   for task in "${tasks[@]}"; do
     local from=("$model" "${next[@]}")
-    [ "$task" != "${tasks[0]}" ] || from=(--arch "$arch" --scenario "$scenario")
+    [ "$task" != "${tasks[0]}" ] || from=(--arch "$arch" --scenario "$scenario" "${start[@]}")
     mas-train -q "${from[@]}" --data "${task#*=}" --task "${task%%=*}" --seed "$seed" "${every[@]}" "${training[@]}" -o "$model"
     case $method in
       imm-mean) cp "$model" "$out.${task%%=*}" ;;
@@ -143,11 +146,13 @@ in_parallel() {
   return $failed
 }
 
-# summarise OUT MODEL...: the measures of runs as JSON, taken once.
+# summarise OUT MODEL...: the measures of runs as JSON, taken once unless a model is newer.
 summarise() {
-  local out=$1
+  local out=$1 model fresh=yes
   shift
-  if [ -e "$out" ] && [ "$(<"$out.of")" = "$*" ]; then return; fi
+  [ "$(cat "$out.of" 2>/dev/null)" = "$*" ] || fresh=no
+  for model in "$@"; do [ "$out" -nt "$model" ] || fresh=no; done
+  [ $fresh = no ] || return 0
   mas-eval --runs "$@" --json --threads "$threads" >"$out.part"
   echo "$*" >"$out.of"
   mv "$out.part" "$out"
@@ -161,7 +166,10 @@ percent='
   def spread: "\(.mean | percent)" + if .deviation then " ± \(.deviation | percent)" else "" end;'
 
 # cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote of one group of runs.
-cell() { jq -r --arg name "$1" "$percent .groups[0][\$name] | spread" "$2"; }
+cell() {
+  jq -r --arg name "$1" "$percent"'
+    if (.groups | length) == 1 then .groups[0][$name] | spread else error("runs that differ in more than their seeds") end' "$2"
+}
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.
 write_json() {
@@ -180,15 +188,17 @@ write_json() {
   mv "$out.part" "$out"
 }
 
-# made_by: the line of a page that says how its numbers were made.
+# made_by: the line of a page that says how its numbers were made, of the models in the array `used`.
 made_by() {
   printf '`%s`, seeds %s; %s, %s, %d minutes of one core.\n\n' \
     "$command" "$seeds" "$(mas-train --version)" "$(made_on)" $(($(core_seconds) / 60))
 }
-
-# Of all runs below `models`: the day of the last, and the time of all.
-made_on() { find "$models" -name '*.seconds' -exec date -u -r {} +%F \; | sort | tail -n 1; }
-core_seconds() { find "$models" -name '*.seconds' -exec cat {} + | awk -v t="$threads" '{ s += $1 * t } END { print s + 0 }'; }
+made_on() {
+  local model newest=${used[0]}
+  for model in "${used[@]}"; do [ ! "$model" -nt "$newest" ] || newest=$model; done
+  date -u -r "$newest" +%F
+}
+core_seconds() { cat "${used[@]/%/.seconds}" | awk '{ s += $1 } END { print s + 0 }'; }
 
 # need PROGRAM...: the recipe stops where one isn't there.
 need() {

@@ -2,7 +2,7 @@
 # Split MNIST as in Hsu et al. 2018: five tasks of two digits, learned by every method of the comparison in the scenarios
 # task, domain and class. Writes a table with the published figures beside ours, and all numbers as JSON.
 #
-#   data/recipes/split-mnist.sh [--seeds "1 2 ... 10"] [--methods "..."] [--scenarios "..."] [--jobs N]
+#   data/recipes/split-mnist.sh [--seeds "1 2 ... 10"] [--methods "..."] [--scenarios "..."] [--lambda N] [--jobs N]
 #                               [--models FOLDER] [--out FOLDER] [--data SPEC] [--epochs N]
 #
 # Models stay in --models (build/split-mnist), and those that are there are not learned again. The table goes to --out
@@ -13,11 +13,17 @@ set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 command=$(command_line "$@")
 seeds="1 2 3 4 5 6 7 8 9 10" methods="finetune ewc online-ewc si mas lwf l2 joint" scenarios="task domain class"
-jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2,normalize=0.1:0.2752 epochs=4
-parse_options "seeds methods scenarios jobs models out data epochs" "$@"
+lambda='' jobs=$cores models=$root/build/split-mnist out=$root/data/results data=mnist,pad=2,normalize=0.1:0.2752 epochs=4
+parse_options "seeds methods scenarios lambda jobs models out data epochs" "$@"
 arch=mlp:400,400
 training=(--epochs "$epochs" --batch 128 --lr 0.001)
-begin "$models"
+cells() {
+  for scenario in $scenarios; do
+    for method in $methods; do echo "$method" "$scenario"; done
+  done
+}
+while read -r method scenario; do lambda_of split-mnist "$method" "$scenario" >/dev/null; done < <(cells)
+prepare "$models"
 split_tasks "$data"
 
 # Accuracies of Hsu et al. 2018 (arXiv 1810.12488): method, task, domain, class.
@@ -37,19 +43,16 @@ summary() {  # METHOD SCENARIO
   for seed in $seeds; do files+=("$(model "$1" "$2" "$seed")"); done
   summarise "$models/$2/$1.json" "${files[@]}"
 }
-cells() {
-  for scenario in $scenarios; do
-    for method in $methods; do echo "$method" "$scenario"; done
-  done
-}
-while read -r method scenario; do lambda_of split-mnist "$method" "$scenario" >/dev/null; done < <(cells)
 while read -r cell; do
   for seed in $seeds; do echo "$cell $seed"; done
 done < <(cells) | in_parallel run
 cells | in_parallel summary
 
-results=()
-while read -r method scenario; do results+=("$method, $scenario=$models/$scenario/$method.json"); done < <(cells)
+results=() used=()
+while read -r method scenario; do
+  results+=("$method, $scenario=$models/$scenario/$method.json")
+  for seed in $seeds; do used+=("$(model "$method" "$scenario" "$seed")"); done
+done < <(cells)
 write_json "$out/split-mnist.json" "${results[@]}"
 {
   printf '# Split MNIST\n\n'

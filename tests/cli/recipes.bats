@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# The recipes run on built-in data: what they write, and that they go on where they stopped.
+
+load helper
+
+recipes=$MAS_SOURCE/data/recipes
+tiny=(--data "glyphs,samples=400" --epochs 2 --models m --out o)
+
+setup_file() { command -v jq >/dev/null || skip "needs jq"; }
+
+# restarts RECIPE...: the second time it learns nothing, and writes the same.
+restarts() {
+  "$@" >first
+  [ -s first ]
+  find m -name '*.h5' -exec stat -c '%n %Y %Z %i' {} + | sort >before
+  [ -s before ]
+  "$@" >second
+  find m -name '*.h5' -exec stat -c '%n %Y %Z %i' {} + | sort | cmp - before
+  cmp first second
+}
+
+@test "split-mnist.sh: every method, restarted" {
+  restarts "$recipes/split-mnist.sh" "${tiny[@]}" --seeds 1 --scenarios task --lambda 1 \
+    --methods "finetune ewc online-ewc si mas local lwf ebll l2 imm-mean imm-mode joint"
+  cmp first o/split-mnist.md
+  [ "$(grep -cE '^\| (finetune|ewc|online-ewc|si|mas|local|lwf|ebll|l2|imm-mean|imm-mode|joint) \| ([0-9.]+( ± [0-9.]+)?)? \| [0-9.]+ \| [01] \|$' first)" -eq 12 ]
+  jq -e '.results | length == 12 and all(.[]; .groups[0].acc.values | length == 1)' o/split-mnist.json
+  # The methods aren't one and the same.
+  [ "$(jq '[.results[].groups[0].acc.mean] | unique | length' o/split-mnist.json)" -gt 3 ]
+}
+
+@test "split-mnist.sh: the other scenarios" {
+  "$recipes/split-mnist.sh" "${tiny[@]}" --seeds 1 --scenarios "domain class" --lambda 1 --methods "mas joint" >table
+  grep -qE '^\| mas \| 68.57 ± 6.85 \| [0-9.]+ \| 1 \| 19.52 ± 0.29 \| [0-9.]+ \| 1 \|$' table
+}
+
+@test "permuted-mnist.sh" {
+  restarts "$recipes/permuted-mnist.sh" "${tiny[@]}" --count 3 --seeds "1 2" --methods "finetune si joint" --lambda 1
+  [ "$(grep -cE '^\| (finetune|si|joint) \| [01] \| [0-9.]+ ± [0-9.]+ \| ([0-9.-]+ ± [0-9.]+)? \|$' first)" -eq 3 ]
+}
+
+@test "authors-demo.sh" {
+  restarts "$recipes/authors-demo.sh" "${tiny[@]}" --seeds 1 --lambda 1
+  grep -qE '^\| mas, ours \| [0-9.]+ \| -?[0-9.]+ \|$' first
+}
+
+@test "choose-lambda.sh holds data out, and names the best" {
+  restarts "$recipes/choose-lambda.sh" "${tiny[@]:0:6}" --lambdas "0.1 10" --seeds 101
+  grep -qE '^best: mas task (0.1|10)$' first
+  mas-export m/split-task/mas-10-101.h5 | grep -q "5 tasks learned"
+  h5dump -d /tasks m/split-task/mas-10-101.h5 | grep -q "split=train:0.9"
+}
+
+@test "compare-estimators.sh" {
+  command -v gnuplot >/dev/null || skip "needs gnuplot"
+  restarts "$recipes/compare-estimators.sh" "${tiny[@]}" --seeds "1 2" --choose-seeds 101 --lambdas "1 10" --scenarios domain \
+    --estimators "batch:8 batch:1000000"
+  grep -qE '^\| batch:1 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \|$' first
+  [ "$(grep -cE '^\| whole \| 0[.][0-9]+ ± ' first)" -eq 1 ]
+  [ "$(grep -cE '^\| (batch:8|whole) \| (1|10) \| .* to -?[0-9.]+ \|$' first)" -eq 4 ]
+  grep -q '</svg>' o/estimators-domain.svg
+}
+
+@test "what a recipe can't use is said before any work" {
+  fails 2 "split-mnist.sh: --sedes: unknown option; known are --seeds --methods *" "$recipes/split-mnist.sh" --sedes 1
+  fails 2 "split-mnist.sh: --seeds: needs a value" "$recipes/split-mnist.sh" --seeds
+  fails 1 "*lambdas.txt: no λ of split-mnist for local, scenario task; choose-lambda.sh finds one" \
+    "$recipes/split-mnist.sh" "${tiny[@]}" --methods local --scenarios task
+  fails 1 "mas-data: nowhere: *" "$recipes/split-mnist.sh" --data nowhere --methods finetune --models m --out o
+  [ ! -e o ] && [ ! -e m ]
+  "$recipes/authors-demo.sh" "${tiny[@]}" --seeds 1 --lambda 1 >/dev/null
+  fails 1 "authors-demo.sh: m: has models made with other settings (*); name another folder with --models" \
+    "$recipes/authors-demo.sh" "${tiny[@]}" --epochs 3 --seeds 1 --lambda 1
+}
