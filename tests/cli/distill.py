@@ -5,36 +5,12 @@
 CODE-WEIGHT is 0 for LwF. The models are an mlp's of any scenario: OLD before its last task, START with the task added, NEXT after one step on all
 the images. Prints "loss X distill Y", and fails where a weight moved otherwise than by 1e-4 of the largest move.
 """
-import json
 import sys
 
-try:
-    import h5py
-    import torch
-    import torch.nn.functional as F
-except ImportError:
-    sys.exit(77)
-
-
-def load(path):
-    with h5py.File(path, "r") as f:
-        w = {name: torch.from_numpy(data[:]).double() for name, data in f["weights"].items()}
-        for task, head in f.get("heads", {}).items():
-            for name, data in head.items():
-                w[f"heads/{task}/{name}"] = torch.from_numpy(data[:]).double()
-        return w, json.loads(f["tasks"][()])
-
-
-def features(w, x):
-    x = x.flatten(1)
-    for i in range(1, 1 + sum(name.startswith("fc") and name.endswith("weight") for name in w)):
-        x = F.relu(F.linear(x, w[f"fc{i}.weight"], w[f"fc{i}.bias"]))
-    return x
-
-
-def outputs(w, f, task):
-    head = f"heads/{task['name']}/" if task["scenario"] == "task" else "head."
-    return F.linear(f, w[head + "weight"], w[head + "bias"])
+from mlp_oracle import cross_entropy, features, load, outputs, read_samples  # first: exits without torch
+import h5py
+import torch
+import torch.nn.functional as F
 
 
 def held(w, f, earlier):
@@ -53,25 +29,18 @@ def codes(path, f):
 
 images, old, start, after = sys.argv[1:5]
 lr, temperature, weight, code_weight = map(float, sys.argv[5:])
-with h5py.File(images, "r") as f:
-    x, y = torch.from_numpy(f["images"][:]).double() / 255, torch.from_numpy(f["labels"][:]).long()
+x, labels = read_samples(images)
 before, earlier = load(old)
 w, tasks = load(start)
 moved, _ = load(after)
-task = tasks[-1]
 width = before["head.bias"].numel() if "head.bias" in before else 0
-order = task["classes"]
-if task["scenario"] == "class":
-    order = list(dict.fromkeys(label for each in tasks for label in each["classes"]))
-targets = torch.tensor([order.index(int(label)) for label in y])
 
 w = {name: value.requires_grad_() for name, value in w.items()}
 then = [o.detach() for o in held(before, features(before, x), earlier)]
 codes_then = list(codes(old, features(before, x)))
 assert len(codes_then) == (len(earlier) if code_weight else 0)
 f = features(w, x)
-log_p = F.log_softmax(outputs(w, f, task), 1)
-loss = -log_p[torch.arange(len(x)), targets].mean()
+loss = cross_entropy(w, f, labels, tasks)
 distill = 0
 for was, now in zip(then, held(w, f, earlier)):
     p, q = torch.softmax(was / temperature, 1), torch.softmax(now / temperature, 1)

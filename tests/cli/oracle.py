@@ -6,20 +6,14 @@ Prints the largest error over the largest value, of all tensors, for each model;
 """
 import sys
 
-try:
-    import h5py
-    import torch
-    import torch.nn.functional as F
-except ImportError:
-    sys.exit(77)
+from mlp_oracle import features, importance_sums, load, read_samples  # first: exits without torch
+import h5py
+import torch
+import torch.nn.functional as F
 
 
 def mlp(w, x):
-    x = x.flatten(1)
-    layers = sum(name.startswith("fc") and name.endswith("weight") for name in w)
-    for i in range(1, layers + 1):
-        x = F.relu(F.linear(x, w[f"fc{i}.weight"], w[f"fc{i}.bias"]))
-    return F.linear(x, w["head.weight"], w["head.bias"])
+    return F.linear(features(w, x), w["head.weight"], w["head.bias"])
 
 
 def convnet(w, x):
@@ -30,17 +24,9 @@ def convnet(w, x):
 
 images, *models = sys.argv[1:]
 torch.set_num_threads(1)  # one sample is too little to share
-with h5py.File(images, "r") as f:
-    x = torch.from_numpy(f["images"][:]).double()[:, None] / 255 if f["images"].ndim == 3 else torch.from_numpy(
-        f["images"][:]).double() / 255
-with h5py.File(models[0], "r") as f:
-    w = {name: torch.from_numpy(data[:]).double().requires_grad_() for name, data in f["weights"].items()}
-network = convnet if "conv1.weight" in w else mlp
-want = {name: torch.zeros_like(value) for name, value in w.items()}
-for sample in x:
-    y = network(w, sample[None])
-    for (name, _), gradient in zip(w.items(), torch.autograd.grad(y.square().sum(), list(w.values()))):
-        want[name] += gradient.abs()
+x, _ = read_samples(images)
+w, _ = load(models[0])
+want = importance_sums(convnet if "conv1.weight" in w else mlp, w, x, "mas")
 
 failed = False
 for model in models:
