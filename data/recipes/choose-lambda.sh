@@ -5,8 +5,10 @@
 #
 #   data/recipes/choose-lambda.sh --method ewc --scenario task [--sequence split|permuted] [--lambdas "1 10 100"]
 #                                 [--seeds "101 102"] [--jobs N] [--data SPEC] [--arch ARCH] [--epochs N]
-#                                 [--xi N] [--models FOLDER] [--plot FILE.svg]
+#                                 [--xi N] [--train "OPTIONS"]
+#                                 [--step gradient|proximal] [--models FOLDER] [--plot FILE.svg]
 #
+# --train: more options for every mas-train, such as "--optimizer sgd --lr 0.1" (--lr 0.001 unless given).
 # Models stay in --models (build/choose-lambda), and those that are there are not learned again.
 
 # shellcheck disable=SC2016,SC2154
@@ -14,9 +16,12 @@ set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 method=mas scenario=task sequence=split lambdas="0.01 0.1 1 10 100 1000" seeds="101 102" jobs=$cores
 data=mnist,pad=2,normalize=0.1:0.2752 arch=mlp:400,400 epochs=4 models=$root/build/choose-lambda plot='' xi=0.001
-parse_options "method scenario sequence lambdas seeds jobs data arch epochs models plot xi" "$@"
+train='--lr 0.001' step=gradient
+parse_options "method scenario sequence lambdas seeds jobs data arch epochs models plot xi train step" "$@"
 [ -z "$plot" ] || need gnuplot
-training=(--epochs "$epochs" --batch 128 --lr 0.001)
+training=(--epochs "$epochs" --batch 128)
+read -ra words <<<"$train"
+training+=("${words[@]}")
 data=$data,split=train:0.9
 prepare "$models"
 

@@ -83,7 +83,7 @@ lambda_of() {
     { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
-# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. The seconds that it took one
+# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the penalty's. The seconds that it took one
 # core go to a file beside it. An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
 learn() {
   [ ! -e "$5" ] || return 0
@@ -96,7 +96,7 @@ learn() {
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  local start=() next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
+  local start=() next=(--lambda "$lambda" --penalty-step "${step:-gradient}") every=() importance=() states=() model=$out.part
   case $method in
     finetune) next=(--lambda 0) ;;
     mas) importance=(--method mas) ;;
