@@ -69,6 +69,15 @@ TrainState restore_state(const ModelFile& file, int64_t epochs, const std::strin
   return state;
 }
 
+const at::Tensor& part_of(const NamedTensors& tensors, const std::string& tensor, const at::Tensor& like,
+                          const std::string& name) {
+  const auto it = tensors.find(tensor);
+  if (it == tensors.end() || it->second.sizes() != like.sizes()) {
+    throw Error(name, fmt::format("the checkpoint lacks {} or holds it in another shape", tensor));
+  }
+  return it->second;
+}
+
 void restore_optimizer(const ModelFile& file, Optimizer& optimizer, const std::string& name) {
   const int64_t steps = count_of(file, "steps", std::numeric_limits<int64_t>::max() / 2, name);
   optimizer.restore(take(file.optimizer, "state/"), steps, name);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include "mas/error.h"
+#include "mas/importance/importance.h"
+#include "mas/model/model.h"
+#include "mas/training/options.h"
 
 namespace mas {
 
@@ -16,6 +19,18 @@ double penalty_factor(const std::string& method) {
   static const std::map<std::string, double> factors{{"mas", 1}, {"local", 1}, {"si", 1}, {"l2", 1}, {"ewc", 0.5}};
   const auto it = factors.find(method);
   return it == factors.end() ? 1 : it->second;
+}
+
+Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor) {
+  const auto& importance = model.file.importance;
+  Penalty penalty;
+  penalty.lambda = options.lambda;
+  penalty.factor = penalty_factor(importance.method);
+  penalty.step = options.penalty_step;
+  penalty.omega = total_importance(importance);
+  for (const auto& name : model.network().frozen()) penalty.omega.erase(name);
+  penalty.anchor = anchor;
+  return penalty;
 }
 
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters) {

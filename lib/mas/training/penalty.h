@@ -5,6 +5,9 @@
 
 namespace mas {
 
+class Model;
+struct TrainOptions;
+
 /// How the penalty λ Σ Ω (θ − θ*)² (Aljundi et al., eq. 4) enters a step.
 enum class PenaltyStep {
   kGradient,  ///< its gradient 2λΩ(θ − θ*) is added to the loss's
@@ -26,6 +29,9 @@ struct Penalty {
   double weight() const { return factor * lambda; }
   bool active() const { return lambda > 0 && !omega.empty(); }
 };
+
+/// That of a training with these options around `anchor`, over the model's parameters that aren't frozen.
+Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor);
 
 /// factor · λ Σ Ω (θ − θ*)², in double.
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters);

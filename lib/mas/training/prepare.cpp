@@ -14,6 +14,7 @@
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
+#include "mas/training/schedule.h"
 
 namespace mas {
 namespace {

@@ -12,15 +12,13 @@
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
 #include "mas/random.h"
+#include "mas/training/best.h"
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
+#include "mas/training/schedule.h"
 
 namespace mas {
 namespace {
-
-using nlohmann::json;
-
-const std::string kPath = "path/";  // of names in TrainState::best
 
 // What a training of the last `joint` tasks changes: the shared parameters, and the heads that these have of their own;
 // or all heads.
@@ -36,16 +34,14 @@ NamedTensors trainable(const Model& model, int64_t joint, bool all_heads) {
   return parameters;
 }
 
-NamedTensors snapshot(const NamedTensors& tensors, NamedTensors into = {}) {
-  for (const auto& [name, value] : tensors) into[name] = value.detach().clone();
-  return into;
-}
-
 // θ*: where the tasks before have left their own, those; else where this training starts.
 NamedTensors anchor(const Model& model) {
   const ImportanceRecord& importance = model.file.importance;
   if (importance.empty()) return {};
-  return importance.anchor.empty() ? snapshot(model.trainable_parameters()) : importance.anchor;
+  if (!importance.anchor.empty()) return importance.anchor;
+  NamedTensors weights;
+  for (const auto& [name, value] : model.trainable_parameters()) weights[name] = value.clone();
+  return weights;
 }
 
 struct Rows {
@@ -75,24 +71,11 @@ void check_finite(const NamedTensors& parameters, int64_t epoch, const std::stri
   }
 }
 
-// Also of a checkpoint's, which somebody may have edited.
-void check(const TrainOptions& o) {
-  const auto require = [](bool sound, const char* what) {
-    if (!sound) throw Error("training options", what);
-  };
-  require(o.epochs > 0 && o.batch_size > 0, "epochs and batch must be positive");
-  require(o.validation >= 0 && o.validation < 1, "validation must be a share from 0 to below 1");
-  require(o.patience >= 0 && (o.patience == 0 || o.validation > 0), "patience needs a share of samples for validation");
-  require(std::isfinite(o.lambda) && o.lambda >= 0, "lambda must be a number from 0");
-  require(std::isfinite(o.xi) && o.xi > 0, "xi must be a positive number");
-  require(std::isfinite(o.optimizer.lr) && o.optimizer.lr > 0, "lr must be a positive number");
-  require(std::isfinite(o.distill.temperature) && o.distill.temperature > 0, "temperature must be a positive number");
-  for (const double weight : {o.distill.weight, o.distill.code_weight}) {
-    require(std::isfinite(weight) && weight >= 0, "weights of distillation must be numbers from 0");
-  }
-  require(o.code >= 0, "code must be from 0");
-  require(o.joint == 1 || (!o.distill.active() && o.code == 0), "distillation and codes are for one task at a time");
-}
+// What the steps of an epoch add up to.
+struct Sums {
+  double loss = 0, distill = 0;  // times samples
+  int64_t right = 0, seen = 0;
+};
 
 class Run {
  public:
@@ -104,36 +87,17 @@ class Run {
         task_(model.tasks().back()),
         joint_(model, options.joint),
         schedule_(parse_schedule(options.schedule)),
-        parameters_(trainable(model, options.joint, options.distill.active())),
+        trained_(model, trainable(model, options.joint, options.distill.active())),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
-                         task_.data)) {
-    if (has_state(model.file)) {
-      state_ = restore_state(model.file, options.epochs, model.name());
-    } else {
-      fold_anchors(model.file.importance, model.shared_parameters());
-      state_.anchor = anchor(model);
-      if (options.distill.active()) state_.begin = everything();
-      if (options.track_si) state_.path = begin_path(model);
-    }
-    penalty_.lambda = options.lambda;
-    penalty_.factor = penalty_factor(model.file.importance.method);
-    penalty_.step = options.penalty_step;
-    penalty_.omega = total_importance(model.file.importance);
-    for (const auto& name : model.network().frozen()) penalty_.omega.erase(name);
-    penalty_.anchor = state_.anchor;
-    for (const auto& [name, omega] : penalty_.omega) part_of(state_.anchor, name, omega);
-    if (options.optimizer.kind == OptimizerOptions::Kind::kSgd) {
-      double scale = 0;
-      for (int64_t epoch = 0; epoch < options.epochs && epoch < 10000; epoch++) {
-        scale = std::max(scale, schedule_.scale(epoch, options.epochs));
-      }
-      check_stable(penalty_, options.optimizer.lr * scale, options.optimizer.momentum);
-    }
-    check_path();
+                         task_.data)),
+        state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
+        penalty_(make_penalty(model, options, state_.anchor)) {
+    check_state();
+    check_steps();
     if (options.code > 0) check_room_for_code();
     if (options.distill.active()) record_outputs();
     ask_for_gradients(true);
-    optimizer_ = std::make_unique<Optimizer>(parameters_, options.optimizer, penalty_, state_.path.integral);
+    optimizer_ = std::make_unique<Optimizer>(trained_.parameters(), options.optimizer, penalty_, state_.path.integral);
     if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
   }
 
@@ -143,7 +107,7 @@ class Run {
   }
 
   void operator()(const std::string& checkpoint) {
-    while (state_.epoch < options_.epochs && !out_of_patience()) {
+    while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience)) {
       EpochReport report = epoch();
       if (callbacks_.epoch) callbacks_.epoch(report);
       if (checkpoint.empty()) continue;
@@ -152,14 +116,44 @@ class Run {
     }
     remove_state(model_.file);
     ask_for_gradients(false);
-    if (!state_.best.empty()) take_best();
+    take_best(state_, trained_);
     if (options_.track_si) set_path_importance(model_, state_.path, options_.xi);
     if (options_.code > 0) learn_code();
   }
 
  private:
   void ask_for_gradients(bool on) {
-    for (auto& [name, value] : parameters_) value.set_requires_grad(on);
+    for (const auto& [name, value] : trained_.parameters()) value.set_requires_grad(on);
+  }
+
+  // Where a training starts that goes on from no checkpoint.
+  TrainState begin_state() {
+    TrainState state;
+    fold_anchors(model_.file.importance, model_.shared_parameters());
+    state.anchor = anchor(model_);
+    if (options_.distill.active()) state.begin = trained_.copy();
+    if (options_.track_si) state.path = begin_path(model_);
+    return state;
+  }
+
+  void check_state() const {
+    for (const auto& [name, omega] : penalty_.omega) part_of(state_.anchor, name, omega, model_.name());
+    if (!options_.track_si) return;
+    for (const auto& [name, value] : model_.trainable_parameters()) {
+      part_of(state_.path.start, name, value, model_.name());
+      part_of(state_.path.integral, name, value, model_.name());
+    }
+  }
+
+  // Adam's steps have a size of their own.
+  void check_steps() const {
+    const auto& optimizer = options_.optimizer;
+    if (optimizer.kind != OptimizerOptions::Kind::kSgd) return;
+    double scale = 0;
+    for (int64_t epoch = 0; epoch < options_.epochs && epoch < 10000; epoch++) {
+      scale = std::max(scale, schedule_.scale(epoch, options_.epochs));
+    }
+    check_stable(penalty_, optimizer.lr * scale, optimizer.momentum);
   }
 
   void check_room_for_code() const {
@@ -174,55 +168,17 @@ class Run {
     if (callbacks_.encoder) callbacks_.encoder(report);
   }
 
-  // All that training changes.
-  NamedTensors everything() const { return snapshot(model_.file.buffers, snapshot(parameters_)); }
-
-  void put_back(const NamedTensors& everything) {
-    at::NoGradGuard no_grad;
-    for (auto* tensors : {&parameters_, &model_.file.buffers}) {
-      for (auto& [name, value] : *tensors) value.copy_(part_of(everything, name, value));
-    }
-  }
-
   // What the network answered when the training began, also where it goes on from a checkpoint.
   void record_outputs() {
     distillation_.emplace(model_, options_.distill);
     model_.train(false);
-    const NamedTensors now = everything();
-    put_back(state_.begin);
+    const NamedTensors now = trained_.copy();
+    trained_.put_back(state_.begin);
     distillation_->record(data_, rows_.training, options_.batch_size, options_.scratch);
-    put_back(now);
-  }
-
-  // The path is that to the weights which are kept, so that Ω is theirs.
-  void take_best() {
-    put_back(state_.best);
-    for (auto& [name, value] : state_.path.integral) value = part_of(state_.best, kPath + name, value);
-  }
-
-  // Somebody may have edited the checkpoint.
-  void check_path() const {
-    if (!options_.track_si) return;
-    for (const auto& [name, value] : model_.trainable_parameters()) {
-      part_of(state_.path.start, name, value);
-      part_of(state_.path.integral, name, value);
-    }
-  }
-
-  // A tensor of the checkpoint; throws Error where it isn't there or has another shape.
-  const at::Tensor& part_of(const NamedTensors& tensors, const std::string& name, const at::Tensor& like) const {
-    const auto it = tensors.find(name);
-    if (it == tensors.end() || it->second.sizes() != like.sizes()) {
-      throw Error(model_.name(), fmt::format("the checkpoint lacks {} or holds it in another shape", name));
-    }
-    return it->second;
+    trained_.put_back(now);
   }
 
   bool joint() const { return options_.joint > 1; }
-
-  bool out_of_patience() const {
-    return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
-  }
 
   EpochReport epoch() {
     const auto begin = std::chrono::steady_clock::now();
@@ -235,62 +191,68 @@ class Run {
     order.seed = seed;
     Loader loader(data_, rows_.training, order);
     model_.train(true);
-    double loss_sum = 0, distill_sum = 0;
-    int64_t right = 0, seen = 0;
+    Sums sums;
     for (Batch batch; loader.next(batch);) {
-      const auto n = batch.images.size(0);
-      const auto targets = joint() ? batch.labels : model_.targets(batch.labels, task_);
-      const auto features = joint() ? at::Tensor() : model_.features(batch.images);
-      const auto outputs = joint() ? joint_.outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
-      auto loss = at::cross_entropy_loss(outputs, targets);
-      const auto value = loss.item<double>();
-      double distilled = 0;
-      if (distillation_) {
-        const auto term = distillation_->loss(features, batch.rows);
-        distilled = term.item<double>();
-        loss = loss + term;
-      }
-      if (!std::isfinite(value + distilled)) {
-        if (batch.images.is_floating_point() && !at::isfinite(batch.images).all().item<bool>()) {
-          throw Error(task_.data, "holds a value that isn't finite");
-        }
-        throw Error(model_.name(), fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or "
-                                               "--lambda, or --penalty-step proximal",
-                                               value + distilled, state_.epoch + 1, seen));
-      }
-      loss.backward();
-      optimizer_->step();
-      loss_sum += value * static_cast<double>(n);
-      distill_sum += distilled * static_cast<double>(n);
-      right += count_right(outputs.detach(), targets);
-      seen += n;
-      if (callbacks_.progress) {
-        const auto size = static_cast<int64_t>(rows_.training.size());
-        callbacks_.progress(state_.epoch * size + seen, options_.epochs * size);
-      }
+      step(batch, sums);
+      if (!callbacks_.progress) continue;
+      const auto size = static_cast<int64_t>(rows_.training.size());
+      callbacks_.progress(state_.epoch * size + sums.seen, options_.epochs * size);
     }
     model_.train(false);
     state_.epoch++;
-    check_finite(parameters_, state_.epoch, model_.name());
+    check_finite(trained_.parameters(), state_.epoch, model_.name());
+    EpochReport report = report_on(sums);
+    if (options_.patience > 0) keep_if_best(state_, trained_, *report.validation);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return report;
+  }
+
+  void step(const Batch& batch, Sums& sums) {
+    const auto targets = joint() ? batch.labels : model_.targets(batch.labels, task_);
+    const auto features = joint() ? at::Tensor() : model_.features(batch.images);
+    const auto outputs = joint() ? joint_.outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
+    auto loss = at::cross_entropy_loss(outputs, targets);
+    const auto value = loss.item<double>();
+    double distilled = 0;
+    if (distillation_) {
+      const auto term = distillation_->loss(features, batch.rows);
+      distilled = term.item<double>();
+      loss = loss + term;
+    }
+    if (!std::isfinite(value + distilled)) throw not_finite(value + distilled, batch, sums.seen);
+    loss.backward();
+    optimizer_->step();
+    const auto n = batch.images.size(0);
+    sums.loss += value * static_cast<double>(n);
+    sums.distill += distilled * static_cast<double>(n);
+    sums.right += count_right(outputs.detach(), targets);
+    sums.seen += n;
+  }
+
+  Error not_finite(double loss, const Batch& batch, int64_t seen) const {
+    if (batch.images.is_floating_point() && !at::isfinite(batch.images).all().item<bool>()) {
+      return {task_.data, "holds a value that isn't finite"};
+    }
+    return {model_.name(),
+            fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or --lambda, or "
+                        "--penalty-step proximal",
+                        loss, state_.epoch + 1, seen)};
+  }
+
+  // Of the epoch that has just ended; measures on the samples that are held out.
+  EpochReport report_on(const Sums& sums) {
+    const auto seen = static_cast<double>(sums.seen);
     EpochReport report;
     report.epoch = state_.epoch;
     report.epochs = options_.epochs;
-    report.loss = loss_sum / static_cast<double>(seen);
-    report.accuracy = static_cast<double>(right) / static_cast<double>(seen);
-    report.penalty = penalty_value(penalty_, parameters_);
-    report.distill = distill_sum / static_cast<double>(seen);
-    if (!rows_.validation.empty()) {
-      report.validation = (joint() ? joint_.measure(model_, data_, rows_.validation)
-                                   : measure_accuracy(model_, task_, data_, rows_.validation))
-                              .fraction();
-      if (options_.patience > 0 && *report.validation > state_.best_accuracy) {
-        state_.best_accuracy = *report.validation;
-        state_.best_epoch = state_.epoch;
-        state_.best = everything();
-        for (const auto& [name, value] : state_.path.integral) state_.best[kPath + name] = value.clone();
-      }
-    }
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.loss = sums.loss / seen;
+    report.accuracy = static_cast<double>(sums.right) / seen;
+    report.penalty = penalty_value(penalty_, trained_.parameters());
+    report.distill = sums.distill / seen;
+    if (rows_.validation.empty()) return report;
+    report.validation = (joint() ? joint_.measure(model_, data_, rows_.validation)
+                                 : measure_accuracy(model_, task_, data_, rows_.validation))
+                            .fraction();
     return report;
   }
 
@@ -301,7 +263,7 @@ class Run {
   const TaskRecord task_;
   const JointTasks joint_;
   Schedule schedule_;
-  NamedTensors parameters_;
+  Trained trained_;
   Rows rows_;
   TrainState state_;
   Penalty penalty_;
@@ -311,57 +273,9 @@ class Run {
 
 }  // namespace
 
-json to_json(const TrainOptions& o) {
-  json object{{"epochs", o.epochs},
-              {"batch", o.batch_size},
-              {"optimizer", o.optimizer.kind == OptimizerOptions::Kind::kAdam ? "adam" : "sgd"},
-              {"lr", o.optimizer.lr},
-              {"momentum", o.optimizer.momentum},
-              {"weight_decay", o.optimizer.weight_decay},
-              {"schedule", o.schedule},
-              {"lambda", o.lambda},
-              {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
-              {"validation", o.validation},
-              {"patience", o.patience}};
-  if (o.joint > 1) object["joint"] = o.joint;
-  if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
-  add_to_json(object, o.distill);
-  if (o.code > 0) object["code"] = o.code;
-  return object;
-}
-
-TrainOptions parse_train_options(const json& object, const std::string& name) {
-  TrainOptions o;
-  try {
-    object.at("epochs").get_to(o.epochs);
-    object.at("batch").get_to(o.batch_size);
-    o.optimizer.kind = parse_optimizer(object.at("optimizer").get<std::string>());
-    object.at("lr").get_to(o.optimizer.lr);
-    object.at("momentum").get_to(o.optimizer.momentum);
-    object.at("weight_decay").get_to(o.optimizer.weight_decay);
-    object.at("schedule").get_to(o.schedule);
-    object.at("lambda").get_to(o.lambda);
-    o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
-    object.at("validation").get_to(o.validation);
-    object.at("patience").get_to(o.patience);
-    o.joint = object.value("joint", o.joint);
-    o.track_si = object.value("track", "") == "si";
-    o.xi = object.value("xi", o.xi);
-    o.distill = parse_distill_options(object);
-    o.code = object.value("code", o.code);
-    parse_schedule(o.schedule);
-  } catch (const json::exception&) {
-    throw Error(name, "/tasks lacks the options of a training");
-  } catch (const UsageError& error) {
-    throw Error(name, fmt::format("/tasks: {}", error.what()));
-  }
-  if (o.epochs < 1 || o.batch_size < 1) throw Error(name, "/tasks has impossible training options");
-  return o;
-}
-
 void train(Model& model, Dataset& data, const TrainOptions& options, const std::string& checkpoint,
            const TrainCallbacks& callbacks) {
-  check(options);
+  check_train_options(options);
   if (model.tasks().empty()) throw Error(model.name(), "has no task to train");
   for (const auto& [name, value] : model.shared_parameters()) {
     if (value.scalar_type() == at::kFloat) continue;

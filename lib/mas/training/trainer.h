@@ -6,34 +6,10 @@
 
 #include "mas/data/dataset.h"
 #include "mas/model/model.h"
-#include "mas/training/distillation.h"
 #include "mas/training/encoder.h"
-#include "mas/training/optimizer.h"
-#include "mas/training/penalty.h"
-#include "mas/training/schedule.h"
+#include "mas/training/options.h"
 
 namespace mas {
-
-/// How a task is trained; stands in its record as JSON, so that a checkpoint knows how to go on.
-struct TrainOptions {
-  int64_t epochs = 4;
-  int64_t batch_size = 128;  ///< samples
-  OptimizerOptions optimizer;
-  std::string schedule = "constant";
-  double lambda = 1;  ///< weight of the penalty; without importance in the model there is none
-  PenaltyStep penalty_step = PenaltyStep::kGradient;
-  double validation = 0;  ///< share of the training samples that is held out
-  int64_t patience = 0;   ///< stop after so many epochs without a better validation accuracy; 0: never
-  int64_t joint = 1;      ///< how many tasks are trained at once (joint.h)
-  bool track_si = false;  ///< record the path, and make it the task's importance in the end (path_integral.h)
-  double xi = 1e-3;       ///< ξ of that
-  DistillOptions distill;
-  int64_t code = 0;              ///< values of the code by which EBLL can keep this task later; 0: none
-  std::string scratch = "/tmp";  ///< folder for what is recorded; stands in no task's record
-};
-nlohmann::json to_json(const TrainOptions& options);
-/// `name` is the file, for messages.
-TrainOptions parse_train_options(const nlohmann::json& object, const std::string& name);
 
 struct EpochReport {
   int64_t epoch = 0, epochs = 0;     ///< from 1

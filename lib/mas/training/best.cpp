@@ -1,0 +1,45 @@
+#include "mas/training/best.h"
+
+namespace mas {
+namespace {
+
+const std::string kPath = "path/";  // of names in TrainState::best
+
+}  // namespace
+
+NamedTensors Trained::copy() const {
+  NamedTensors copy;
+  const auto add = [&](const NamedTensors& tensors) {
+    for (const auto& [name, value] : tensors) copy[name] = value.detach().clone();
+  };
+  add(parameters_);
+  add(model_.file.buffers);
+  return copy;
+}
+
+void Trained::put_back(const NamedTensors& copy) {
+  at::NoGradGuard no_grad;
+  for (auto* tensors : {&parameters_, &model_.file.buffers}) {
+    for (auto& [name, value] : *tensors) value.copy_(part_of(copy, name, value, model_.name()));
+  }
+}
+
+bool out_of_patience(const TrainState& state, int64_t patience) {
+  return patience > 0 && state.epoch - state.best_epoch >= patience;
+}
+
+void keep_if_best(TrainState& state, const Trained& trained, double accuracy) {
+  if (accuracy <= state.best_accuracy) return;
+  state.best_accuracy = accuracy;
+  state.best_epoch = state.epoch;
+  state.best = trained.copy();
+  for (const auto& [name, value] : state.path.integral) state.best[kPath + name] = value.clone();
+}
+
+void take_best(TrainState& state, Trained& trained) {
+  if (state.best.empty()) return;
+  trained.put_back(state.best);
+  for (auto& [name, value] : state.path.integral) value = part_of(state.best, kPath + name, value, trained.name());
+}
+
+}  // namespace mas

@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+
+#include "mas/model/model.h"
+#include "mas/training/checkpoint.h"
+
+namespace mas {
+
+/// All that a training changes: its parameters, and the buffers of the model, which must outlive this.
+class Trained {
+ public:
+  Trained(Model& model, NamedTensors parameters) : model_(model), parameters_(std::move(parameters)) {}
+
+  const NamedTensors& parameters() const { return parameters_; }
+  NamedTensors copy() const;
+  /// Throws Error where the copy, which may be a checkpoint's, doesn't fit.
+  void put_back(const NamedTensors& copy);
+  const std::string& name() const { return model_.name(); }
+
+ private:
+  Model& model_;
+  NamedTensors parameters_;
+};
+
+/// Whether so many epochs have brought no better accuracy on the validation samples; 0: never.
+bool out_of_patience(const TrainState& state, int64_t patience);
+
+/// Keeps what the epoch that has just ended left, where this accuracy is the best so far.
+void keep_if_best(TrainState& state, const Trained& trained, double accuracy);
+
+/// Goes back to the best epoch, if one was kept. The path, too, is then that to the weights which are kept, so that Ω
+/// is theirs. Throws as put_back().
+void take_best(TrainState& state, Trained& trained);
+
+}  // namespace mas
