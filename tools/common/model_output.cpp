@@ -38,6 +38,17 @@ void check_model_output(const std::string& path, const std::string& model) {
   throw Error(path, "is there and isn't a model file; remove it first, or name another");
 }
 
+bool can_be_rewritten(const std::string& path) {
+  std::error_code none;
+  if (!fs::is_regular_file(path, none)) return false;
+  try {
+    check_model_output(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void check_other_output(const std::string& path) {
   check_output(path);
   std::error_code none;

@@ -32,4 +32,8 @@ bool same_file(const std::string& a, const std::string& b);
 void check_model_output(const std::string& path, const std::string& model = "");
 void check_other_output(const std::string& path);
 
+/// Whether a model file that was read can be written anew under its name: not what came through a pipe, or can only be
+/// read.
+bool can_be_rewritten(const std::string& path);
+
 }  // namespace mas::tool
