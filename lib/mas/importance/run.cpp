@@ -11,6 +11,7 @@
 #include "mas/data/loader.h"
 #include "mas/error.h"
 #include "mas/fingerprint.h"
+#include "mas/gradients.h"
 #include "mas/importance/importance.h"
 #include "mas/importance/l2.h"
 #include "mas/importance/memory.h"
@@ -83,14 +84,6 @@ Forward make_forward(Model& model, const std::string& outputs) {
   }
   return [&model, &running](const at::Tensor& x) { return model.forward(x, running); };
 }
-
-// The estimator asks the parameters for gradients; whatever happens, they are left as they were.
-struct GradientsOn {
-  const NamedTensors& parameters;
-  ~GradientsOn() {
-    for (const auto& [name, value] : parameters) at::Tensor(value).set_requires_grad(false);
-  }
-};
 
 struct Source {
   std::string spec;
@@ -278,7 +271,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
 
   const auto begin = std::chrono::steady_clock::now();
   model.train(false);
-  const GradientsOn gradients{measured};
+  const GradientsOn gradients(measured);
   Estimator estimator(make_forward(model, options.outputs), measured, estimator_options);
   LoaderOptions order;
   order.batch_size = options.batch_size;

@@ -1,10 +1,13 @@
 #include "mas/training/joint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <map>
 
 #include "mas/data/loader.h"
+#include "mas/error.h"
 
 namespace mas {
 namespace {
@@ -78,8 +81,15 @@ class JointDataset : public Dataset {
 
 }  // namespace
 
+std::vector<TaskRecord> last_tasks(const Model& model, int64_t count) {
+  const auto& tasks = model.tasks();
+  if (count < 1 || count > static_cast<int64_t>(tasks.size()))
+    throw Error(model.name(), fmt::format("has {} tasks, not {} to train at once", tasks.size(), count));
+  return {tasks.end() - count, tasks.end()};
+}
+
 JointTasks::JointTasks(const Model& model, int64_t count)
-    : tasks_(model.tasks().end() - count, model.tasks().end()), offsets_(tasks_.size(), 0) {
+    : tasks_(last_tasks(model, count)), offsets_(tasks_.size(), 0) {
   if (tasks_.front().scenario != Scenario::kTask) return;
   std::vector<int64_t> owners;
   for (size_t i = 0; i < tasks_.size(); i++) {

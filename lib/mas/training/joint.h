@@ -8,11 +8,14 @@
 
 namespace mas {
 
+/// The last `count` of a model's tasks. Throws Error where it has fewer.
+std::vector<TaskRecord> last_tasks(const Model& model, int64_t count);
+
 /// Tasks that are trained at once, in mixed batches: the reference that no sequence of tasks reaches. Their outputs lie
 /// side by side, where each has a head; a sample's target is a place among them all.
 class JointTasks {
  public:
-  /// The last `count` of the model's tasks.
+  /// The last `count` of the model's tasks; throws as last_tasks().
   JointTasks(const Model& model, int64_t count);
 
   /// Outputs for the samples x, those of other tasks than the target's at −∞: each sample is judged among its own.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "mas/error.h"
 #include "mas/training/schedule.h"
@@ -49,32 +50,43 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.xi = object.value("xi", o.xi);
     o.distill = parse_distill_options(object);
     o.code = object.value("code", o.code);
-    parse_schedule(o.schedule);
+    check_train_options(o);
   } catch (const json::exception&) {
     throw Error(name, "/tasks lacks the options of a training");
   } catch (const UsageError& error) {
     throw Error(name, fmt::format("/tasks: {}", error.what()));
   }
-  if (o.epochs < 1 || o.batch_size < 1) throw Error(name, "/tasks has impossible training options");
   return o;
 }
 
 void check_train_options(const TrainOptions& o) {
-  const auto require = [](bool sound, const char* what) {
-    if (!sound) throw Error("training options", what);
+  const auto require = [](bool sound, const char* option, const char* what) {
+    if (!sound) throw UsageError(option, what);
   };
-  require(o.epochs > 0 && o.batch_size > 0, "epochs and batch must be positive");
-  require(o.validation >= 0 && o.validation < 1, "validation must be a share from 0 to below 1");
-  require(o.patience >= 0 && (o.patience == 0 || o.validation > 0), "patience needs a share of samples for validation");
-  require(std::isfinite(o.lambda) && o.lambda >= 0, "lambda must be a number from 0");
-  require(std::isfinite(o.xi) && o.xi > 0, "xi must be a positive number");
-  require(std::isfinite(o.optimizer.lr) && o.optimizer.lr > 0, "lr must be a positive number");
-  require(std::isfinite(o.distill.temperature) && o.distill.temperature > 0, "temperature must be a positive number");
-  for (const double weight : {o.distill.weight, o.distill.code_weight}) {
-    require(std::isfinite(weight) && weight >= 0, "weights of distillation must be numbers from 0");
+  const auto positive = [&](double value, const char* option) {
+    require(std::isfinite(value) && value > 0, option, "must be a positive number");
+  };
+  const auto not_negative = [&](double value, const char* option) {
+    require(std::isfinite(value) && value >= 0, option, "must be a number from 0");
+  };
+  positive(static_cast<double>(o.epochs), "--epochs");
+  positive(static_cast<double>(o.batch_size), "--batch");
+  positive(o.optimizer.lr, "--lr");
+  require(o.optimizer.momentum >= 0 && o.optimizer.momentum < 1, "--momentum", "must be a number from 0 to below 1");
+  not_negative(o.optimizer.weight_decay, "--weight-decay");
+  parse_schedule(o.schedule);
+  not_negative(o.lambda, "--lambda");
+  require(o.validation >= 0 && o.validation < 1, "--validation", "must be a share from 0 to below 1");
+  not_negative(static_cast<double>(o.patience), "--patience");
+  require(o.patience == 0 || o.validation > 0, "--patience", "needs samples to judge by; add --validation 0.1, say");
+  positive(o.xi, "--xi");
+  positive(o.distill.temperature, "--temperature");
+  not_negative(o.distill.weight, "--distill-weight");
+  not_negative(o.distill.code_weight, "--code-weight");
+  not_negative(static_cast<double>(o.code), "--code");
+  for (const auto& [option, given] : {std::pair{"--distill", o.distill.active()}, {"--code", o.code > 0}}) {
+    require(!given || o.joint <= 1, option, "is for one task at a time; give one --data");
   }
-  require(o.code >= 0, "code must be from 0");
-  require(o.joint == 1 || (!o.distill.active() && o.code == 0), "distillation and codes are for one task at a time");
 }
 
 }  // namespace mas

@@ -28,9 +28,9 @@ struct TrainOptions {
   std::string scratch = "/tmp";  ///< folder for what is recorded; stands in no task's record
 };
 nlohmann::json to_json(const TrainOptions& options);
-/// `name` is the file, for messages.
+/// `name` is the file, for messages. Throws Error where they lack something or can't be meant.
 TrainOptions parse_train_options(const nlohmann::json& object, const std::string& name);
-/// Throws Error where an option can't be meant.
+/// Throws UsageError where an option can't be meant, which may also stand in a checkpoint that somebody edited.
 void check_train_options(const TrainOptions& options);
 
 }  // namespace mas

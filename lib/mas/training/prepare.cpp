@@ -14,7 +14,6 @@
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
-#include "mas/training/schedule.h"
 
 namespace mas {
 namespace {
@@ -31,6 +30,16 @@ void check_text(const char* option, const std::string& text) {
 // The option that chose it; null: none.
 const char* option_of(const ScriptOutput& output) {
   return !output.features.empty() ? "--features" : !output.returned.empty() ? "--return" : nullptr;
+}
+
+// As far as no model has to be known.
+TrainOptions train_options(const TaskOptions& o) {
+  TrainOptions train = o.train;
+  train.joint = static_cast<int64_t>(o.data.size());
+  train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
+  train.code = o.code.value_or(0);
+  train.scratch = o.open.scratch;
+  return train;
 }
 
 // What is wrong whatever the data and the model are.
@@ -53,18 +62,12 @@ void check(const TaskOptions& o) {
                      "keeps what earlier tasks taught, and a new network has learned none; leave it out "
                      "for the first task");
   }
-  if (o.data.size() > 1 && (o.train.distill.active() || o.code.value_or(0) > 0)) {
-    throw UsageError(o.train.distill.active() ? "--distill" : "--code", "is for one task at a time; give one --data");
-  }
   if (const auto* option = option_of(o.output); option && o.arch.empty()) {
     throw UsageError(option, "is for a new network: --arch FILE.pt; a model keeps its own");
   }
   check_text("--features", o.output.features);
   check_text("--return", o.output.returned);
-  parse_schedule(o.train.schedule);
-  if (o.train.patience > 0 && o.train.validation == 0) {
-    throw UsageError("--patience", "needs samples to judge by; add --validation 0.1, say");
-  }
+  check_train_options(train_options(o));
   if (!o.scenario.empty()) parse_scenario(o.scenario);
 }
 
@@ -146,10 +149,7 @@ int64_t code_size(const TaskOptions& o, const Model& model) {
 }
 
 TrainOptions train_options(const TaskOptions& o, const Model& model) {
-  TrainOptions train = o.train;
-  train.joint = static_cast<int64_t>(o.data.size());
-  train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
-  train.scratch = o.open.scratch;
+  TrainOptions train = train_options(o);
   train.code = code_size(o, model);
   train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(default_lambda(train));
   return train;
@@ -207,11 +207,8 @@ Training resume(const TaskOptions& o) {
   if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
   auto train = parse_train_options(model.tasks().back().options, o.resume);
   train.scratch = o.open.scratch;
-  const auto& tasks = model.tasks();
-  if (train.joint < 1 || train.joint > static_cast<int64_t>(tasks.size()))
-    throw Error(o.resume, "/tasks has impossible training options");
   std::vector<std::unique_ptr<Dataset>> parts;
-  for (auto task = tasks.end() - train.joint; task != tasks.end(); ++task) parts.push_back(open_again(*task, o));
+  for (const auto& task : last_tasks(model, train.joint)) parts.push_back(open_again(task, o));
   auto data = one_of(std::move(parts), model);
   return {std::move(model), std::move(data), train, {}};
 }

@@ -9,6 +9,7 @@
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/gradients.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
 #include "mas/random.h"
@@ -20,15 +21,14 @@
 namespace mas {
 namespace {
 
-// What a training of the last `joint` tasks changes: the shared parameters, and the heads that these have of their own;
-// or all heads.
-NamedTensors trainable(const Model& model, int64_t joint, bool all_heads) {
+// What a training changes: the shared parameters, and the heads that its tasks have of their own; with distillation all
+// heads.
+NamedTensors trainable(const Model& model, const TrainOptions& options) {
   NamedTensors parameters = model.trainable_parameters();
-  for (auto task = all_heads ? model.tasks().begin() : model.tasks().end() - joint; task != model.tasks().end();
-       ++task) {
-    if (task->scenario != Scenario::kTask) continue;
-    for (const auto& [local, value] : model.head_parameters(*task)) {
-      parameters[fmt::format("heads/{}/{}", task->name, local)] = value;
+  for (const auto& task : options.distill.active() ? model.tasks() : last_tasks(model, options.joint)) {
+    if (task.scenario != Scenario::kTask) continue;
+    for (const auto& [local, value] : model.head_parameters(task)) {
+      parameters[fmt::format("heads/{}/{}", task.name, local)] = value;
     }
   }
   return parameters;
@@ -87,7 +87,7 @@ class Run {
         task_(model.tasks().back()),
         joint_(model, options.joint),
         schedule_(parse_schedule(options.schedule)),
-        trained_(model, trainable(model, options.joint, options.distill.active())),
+        trained_(model, trainable(model, options)),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          task_.data)),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
@@ -96,36 +96,21 @@ class Run {
     check_steps();
     if (options.code > 0) check_room_for_code();
     if (options.distill.active()) record_outputs();
-    ask_for_gradients(true);
     optimizer_ = std::make_unique<Optimizer>(trained_.parameters(), options.optimizer, penalty_, state_.path.integral);
     if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
   }
 
-  ~Run() {
-    ask_for_gradients(false);
-    model_.train(false);
-  }
+  ~Run() { model_.train(false); }
 
   void operator()(const std::string& checkpoint) {
-    while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience)) {
-      EpochReport report = epoch();
-      if (callbacks_.epoch) callbacks_.epoch(report);
-      if (checkpoint.empty()) continue;
-      store_state(model_.file, state_, *optimizer_);
-      write_model(model_.file, checkpoint);
-    }
+    learn(checkpoint);
     remove_state(model_.file);
-    ask_for_gradients(false);
     take_best(state_, trained_);
     if (options_.track_si) set_path_importance(model_, state_.path, options_.xi);
     if (options_.code > 0) learn_code();
   }
 
  private:
-  void ask_for_gradients(bool on) {
-    for (const auto& [name, value] : trained_.parameters()) value.set_requires_grad(on);
-  }
-
   // Where a training starts that goes on from no checkpoint.
   TrainState begin_state() {
     TrainState state;
@@ -154,6 +139,17 @@ class Run {
       scale = std::max(scale, schedule_.scale(epoch, options_.epochs));
     }
     check_stable(penalty_, optimizer.lr * scale, optimizer.momentum);
+  }
+
+  void learn(const std::string& checkpoint) {
+    const GradientsOn gradients(trained_.parameters());
+    while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience)) {
+      EpochReport report = epoch();
+      if (callbacks_.epoch) callbacks_.epoch(report);
+      if (checkpoint.empty()) continue;
+      store_state(model_.file, state_, *optimizer_);
+      write_model(model_.file, checkpoint);
+    }
   }
 
   void check_room_for_code() const {
@@ -282,9 +278,6 @@ void train(Model& model, Dataset& data, const TrainOptions& options, const std::
     throw Error(model.name(), fmt::format("{} is {}, and training is in float32; save the module after net.float()",
                                           name, c10::toString(value.scalar_type())));
   }
-  if (options.joint < 1 || options.joint > static_cast<int64_t>(model.tasks().size()))
-    throw Error(model.name(),
-                fmt::format("has {} tasks, not {} to train at once", model.tasks().size(), options.joint));
   check_input(model, data, model.tasks().back().data);
   check_combinable(model.file.importance, model.shared_parameters(), model.name());
   Run run(model, data, options, callbacks);

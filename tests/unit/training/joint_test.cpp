@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "mas/training/trainer.h"
 #include "unit/memory_dataset.h"
@@ -42,6 +43,15 @@ std::unique_ptr<Dataset> joined(const Model& model) {
 }
 
 }  // namespace
+
+TEST_CASE("there are no more last tasks than tasks") {
+  const auto model = learner(Scenario::kTask);
+  const auto last = last_tasks(model, 2);
+  REQUIRE(last.size() == 2);
+  CHECK(last[0].name == "a");
+  CHECK(last[1].name == "b");
+  for (const int64_t count : {-1, 0, 4}) CHECK_THROWS_AS(last_tasks(model, count), Error);
+}
 
 TEST_CASE("data of several tasks are one set, in any order of its rows") {
   const auto model = learner(Scenario::kTask);
