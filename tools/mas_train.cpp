@@ -11,7 +11,7 @@ int train(const CLI::App& app, mas::tool::TrainingOptions& o) {
   if (!o.models.empty()) o.task.model = o.models.front();
   mas::tool::check_training_usage(app, o);
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
-  o.task.train.penalty_step = mas::parse_penalty_step(o.penalty_step);
+  if (app.count("--penalty-step") > 0) o.task.penalty_step = mas::parse_penalty_step(o.penalty_step);
   o.task.train.track_si = !o.track.empty();
   if (!o.distill.empty()) o.task.train.distill.kind = mas::parse_distill(o.distill);
   o.task.open = o.common.open_options();

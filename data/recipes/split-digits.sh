@@ -31,6 +31,8 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 mas-data -q "$data,split=test"  # not there? Say so once, before any work.
+penalty=()  # with --lambda 0 mas-train refuses to be told a step
+[ "$step" = gradient ] || penalty=(--penalty-step "$step")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -58,6 +60,6 @@ for seed in $seeds; do
     learn "$seed" "$work/finetune.h5" --lambda 0
     row finetune "$seed" "$work/finetune.h5"
   fi
-  learn "$seed" "$work/mas.h5" --lambda "$lambda" --penalty-step "$step"
+  learn "$seed" "$work/mas.h5" --lambda "$lambda" "${penalty[@]}"
   row "MAS, lambda $lambda, $step step" "$seed" "$work/mas.h5"
 done

@@ -108,6 +108,20 @@ J
     mas-train "$(models)/first.h5" --data "$small,classes=5-9" --lambda 5 -o x.h5
 }
 
+@test "options of what isn't there are told, not ignored" {
+  next=("$(models)/important.h5" --data "$small,classes=5-9" -o x.h5)
+  fails 2 "mas-train: --momentum: is for --optimizer sgd" mas-train "${next[@]}" --momentum 0.9
+  fails 2 "mas-train: --penalty-step: is for a penalty, and a new network has none; leave it out" \
+    mas-train --arch mlp:8 --data "$small" --penalty-step proximal -o x.h5
+  fails 2 "mas-train: --penalty-step: is for a penalty, and --lambda 0 leaves none" \
+    mas-train "${next[@]}" --lambda 0 --penalty-step gradient
+  fails 2 "mas-train: --penalty-step: is for a penalty, and with --distill there is none unless --lambda is given" \
+    mas-train "${next[@]}" --distill lwf --penalty-step proximal
+  fails 1 "mas-train: $(models)/first.h5: has no importance, so --penalty-step has no penalty; compute it with mas-importance first" \
+    mas-train "$(models)/first.h5" --data "$small,classes=5-9" --penalty-step proximal -o x.h5
+  [ ! -e x.h5 ]
+}
+
 @test "slips in a command line are told from what was meant" {
   fails 1 "mas-train: $small,classes=0: has one class, 0, and nothing to tell it from*quote 'classes=0;1'*" \
     mas-train --arch mlp:8 --data "$small,classes=0" -o x.h5

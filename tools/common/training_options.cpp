@@ -17,7 +17,8 @@ struct Need {
 };
 
 void check_needs(const CLI::App& app, const TrainingOptions& o) {
-  for (const auto& [option, met, text] : {Need{"--temperature", !o.distill.empty(), "needs --distill"},
+  for (const auto& [option, met, text] : {Need{"--momentum", o.optimizer == "sgd", "is for --optimizer sgd"},
+                                          {"--temperature", !o.distill.empty(), "needs --distill"},
                                           {"--distill-weight", !o.distill.empty(), "needs --distill"},
                                           {"--code-weight", o.distill == "ebll", "needs --distill ebll"},
                                           {"--xi", !o.track.empty(), "is for --track si"},
@@ -62,7 +63,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--schedule", t.schedule, "WHICH", "constant, cosine or step:EVERY:FACTOR")->capture_default_str();
   add("--lambda", task.lambda, "N", "weight of the penalty [1; with --penalty-step proximal 1/lr]")
       ->check(not_negative);
-  add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal")->capture_default_str();
+  add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal [gradient]");
   add("--distill", o.distill, "WHICH", "lwf or ebll: keep what earlier tasks' heads answer on the new data");
   auto& distill = t.distill;
   add("--temperature", distill.temperature, "N", "of these answers' softmax")->check(positive)->capture_default_str();
@@ -109,13 +110,13 @@ void check_training_usage(const CLI::App& app, const TrainingOptions& o) {
     throw UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
   for (const auto& name : task.names)
     if (name.empty()) throw UsageError("--task", "the name is empty");
-  if (!o.track.empty() && o.track != "si") throw UsageError("--track", "must be si, got " + o.track);
-  check_needs(app, o);
   for (const auto* option : o.of_training) {
     if (!task.resume.empty() && option->count() > 0) {
       throw UsageError(option->get_name(), "doesn't go with --resume: the checkpoint brings its own");
     }
   }
+  if (!o.track.empty() && o.track != "si") throw UsageError("--track", "must be si, got " + o.track);
+  check_needs(app, o);
 }
 
 }  // namespace mas::tool

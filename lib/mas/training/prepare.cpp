@@ -37,9 +37,20 @@ TrainOptions train_options(const TaskOptions& o) {
   TrainOptions train = o.train;
   train.joint = static_cast<int64_t>(o.data.size());
   train.optimizer.lr = o.lr.value_or(train.optimizer.kind == OptimizerOptions::Kind::kAdam ? 1e-3 : 1e-2);
+  train.penalty_step = o.penalty_step.value_or(PenaltyStep::kGradient);
   train.code = o.code.value_or(0);
   train.scratch = o.open.scratch;
   return train;
+}
+
+// A step of a penalty that there isn't.
+void check_penalty_step(const TaskOptions& o) {
+  if (!o.penalty_step) return;
+  const char* const option = "--penalty-step";
+  if (!o.arch.empty()) throw UsageError(option, "is for a penalty, and a new network has none; leave it out");
+  if (o.lambda && *o.lambda == 0) throw UsageError(option, "is for a penalty, and --lambda 0 leaves none");
+  if (o.train.distill.active() && !o.lambda)
+    throw UsageError(option, "is for a penalty, and with --distill there is none unless --lambda is given");
 }
 
 // What is wrong whatever the data and the model are.
@@ -57,6 +68,7 @@ void check(const TaskOptions& o) {
   if (!o.arch.empty() && o.lambda.value_or(0) > 0) {
     throw UsageError("--lambda", "weighs importance, and a new network has none; leave it out");
   }
+  check_penalty_step(o);
   if (!o.arch.empty() && o.train.distill.active()) {
     throw UsageError("--distill",
                      "keeps what earlier tasks taught, and a new network has learned none; leave it out "
@@ -100,6 +112,9 @@ Model learned_model(const TaskOptions& o) {
   if (has_state(model.file)) throw Error(o.model, "is a checkpoint; go on from it with --resume");
   if (model.file.importance.empty() && o.lambda.value_or(0) > 0) {
     throw Error(o.model, "has no importance, so --lambda has nothing to weigh; compute it with mas-importance first");
+  }
+  if (model.file.importance.empty() && o.penalty_step) {
+    throw Error(o.model, "has no importance, so --penalty-step has no penalty; compute it with mas-importance first");
   }
   if (o.train.distill.active()) check_distillable(model, model.tasks(), o.train.distill);
   return model;

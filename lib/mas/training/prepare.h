@@ -24,12 +24,13 @@ struct TaskOptions {
   std::vector<std::string> names;  ///< of these tasks; empty: task1, task2, ...
   std::string scenario;            ///< task, domain, class; empty: that of the model's tasks, or task
   uint64_t seed = 0;               ///< of initial weights, the order of samples and the held-out ones
-  TrainOptions train;              ///< lr, lambda and code come from here:
+  TrainOptions train;              ///< lr, lambda, penalty_step and code come from here:
   std::optional<double> lr;        ///< empty: 0.001 for Adam, 0.01 for SGD
   std::optional<double> lambda;    ///< empty: where the model has importance 1, or 1 / lr for the proximal step; 0 with
                                    ///< distillation
-  std::optional<int64_t> code;     ///< empty: with EBLL as many values as the last task's, else none
-  OpenOptions open;                ///< where data are looked up
+  std::optional<PenaltyStep> penalty_step;  ///< empty: gradient
+  std::optional<int64_t> code;              ///< empty: with EBLL as many values as the last task's, else none
+  OpenOptions open;                         ///< where data are looked up
 };
 
 /// All that train() needs.

@@ -81,7 +81,7 @@ TEST_CASE("a later task is weighed by the importance that the model has, or said
   CHECK(important.remarks.empty());
   CHECK(important.model.tasks().back().name == "task2");
   auto proximal = next_task(folder / "important.h5");
-  proximal.train.penalty_step = PenaltyStep::kProximal;
+  proximal.penalty_step = PenaltyStep::kProximal;
   CHECK(prepare_training(proximal).options.lambda == 1 / 1e-3);
   proximal.lr = 0.5;
   CHECK(prepare_training(proximal).options.lambda == 2);
