@@ -115,7 +115,7 @@ forgets_less() {
     mas-importance 1.h5 --method l2 --combine sum -o x.h5
   fails 2 "mas-train: --track: must be si, got mas" mas-train 1.h5 --data "$small" --track mas -o x.h5
   fails 2 "mas-train: --xi: is for --track si" mas-train 1.h5 --data "$small" --xi 0.1 -o x.h5
-  fails 2 "mas-train: --task: given 1 times for 2 --data; give each a name, or none" \
+  fails 2 "mas-train: --task: 1 name for 2 --data: each --data is a task of its own in joint training; give each a name, or none" \
     mas-train --arch mlp:8 --data "$small,classes=0-1" --data "$small,classes=2-3" --task a -o x.h5
   fails 1 "mas-train: glyphs,samples=400,size=9x9: samples of 1 x 9 x 9 values, but mlp:8 takes 1 x 28 x 28" \
     mas-train --arch mlp:8 --data "$small" --data "$small,size=9x9" -o x.h5

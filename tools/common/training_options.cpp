@@ -61,7 +61,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(between(0, 0.9999))->capture_default_str();
   add("--weight-decay", t.optimizer.weight_decay, "N", "L2 decay")->check(not_negative)->capture_default_str();
   add("--schedule", t.schedule, "WHICH", "constant, cosine or step:EVERY:FACTOR")->capture_default_str();
-  add("--lambda", task.lambda, "N", "weight of the penalty [1; with --penalty-step proximal 1/lr]")
+  add("--lambda", task.lambda, "N", "weight of the penalty [1; 1/lr for adam's proximal step; 0 with --distill]")
       ->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal [gradient]");
   add("--distill", o.distill, "WHICH", "lwf or ebll: keep what earlier tasks' heads answer on the new data");

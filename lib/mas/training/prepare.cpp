@@ -58,8 +58,10 @@ void check(const TaskOptions& o) {
   for (const auto& name : o.names) check_text("--task", name);
   for (const auto& spec : o.data) check_text("--data", spec);
   if (!o.names.empty() && o.names.size() != o.data.size()) {
-    throw UsageError("--task", fmt::format("given {} times for {} --data; give each a name, or none", o.names.size(),
-                                           o.data.size()));
+    throw UsageError("--task",
+                     fmt::format("{} name{} for {} --data: each --data is a task of its own in joint training; "
+                                 "give each a name, or none",
+                                 o.names.size(), o.names.size() == 1 ? "" : "s", o.data.size()));
   }
   check_text("--arch", o.arch);
   if (!o.init.empty() && o.arch.empty()) {

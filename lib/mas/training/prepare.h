@@ -26,8 +26,8 @@ struct TaskOptions {
   uint64_t seed = 0;               ///< of initial weights, the order of samples and the held-out ones
   TrainOptions train;              ///< lr, lambda, penalty_step and code come from here:
   std::optional<double> lr;        ///< empty: 0.001 for Adam, 0.01 for SGD
-  std::optional<double> lambda;    ///< empty: where the model has importance 1, or 1 / lr for the proximal step; 0 with
-                                   ///< distillation
+  std::optional<double> lambda;    ///< empty: where the model has importance 1, or 1 / lr for Adam's proximal step; 0
+                                   ///< with distillation
   std::optional<PenaltyStep> penalty_step;  ///< empty: gradient
   std::optional<int64_t> code;              ///< empty: with EBLL as many values as the last task's, else none
   OpenOptions open;                         ///< where data are looked up
