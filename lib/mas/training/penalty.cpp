@@ -53,15 +53,23 @@ LargestOmega largest_omega(const NamedTensors& omega) {
   return largest;
 }
 
-void check_stable(const Penalty& penalty, double lr, double momentum) {
+void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay) {
+  const double bound = 2 * (1 + momentum), decay = weight_decay > 0 ? lr * weight_decay : 0;
+  if (decay >= bound) {
+    throw Error("--weight-decay",
+                fmt::format("training would diverge: lr*weight-decay = {:.3g} isn't below {:.3g}; use "
+                            "--weight-decay below {:.3g}",
+                            decay, bound, bound / lr));
+  }
   if (!penalty.active() || penalty.step != PenaltyStep::kGradient) return;
   const auto largest = largest_omega(penalty.omega);
-  const double stiffness = 2 * penalty.weight() * lr * largest.value, bound = 2 * (1 + momentum);
-  if (stiffness <= bound) return;
-  throw Error("--lambda", fmt::format("training would diverge: {}lambda*lr*omega = {:.3g} in {} is above {:.3g}; use "
-                                      "--penalty-step proximal, or --lambda below {:.3g}",
-                                      penalty.factor == 1 ? "2*" : "", stiffness, largest.parameter, bound,
-                                      penalty.lambda * bound / stiffness));
+  const double stiffness = 2 * penalty.weight() * lr * largest.value;
+  if (stiffness + decay <= bound) return;
+  throw Error("--lambda",
+              fmt::format("training would diverge: {}lambda*lr*omega{} = {:.3g} in {} is above {:.3g}; use "
+                          "--penalty-step proximal, or --lambda below {:.3g}",
+                          penalty.factor == 1 ? "2*" : "", decay > 0 ? " + lr*weight-decay" : "", stiffness + decay,
+                          largest.parameter, bound, penalty.lambda * (bound - decay) / stiffness));
 }
 
 }  // namespace mas

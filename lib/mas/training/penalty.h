@@ -43,9 +43,9 @@ struct LargestOmega {
 };
 LargestOmega largest_omega(const NamedTensors& omega);
 
-/// SGD with the gradient step multiplies the distance to the anchor by 1 − 2λ·lr·Ω each step (with momentum μ it grows
-/// from 2λ·lr·Ω = 2(1 + μ) on), λ times the factor. Throws Error naming the parameter, the bound and what to do where
-/// training would diverge.
-void check_stable(const Penalty& penalty, double lr, double momentum);
+/// Where the loss is flat, a step of SGD with the gradient step multiplies the distance to where penalty and weight
+/// decay balance by 1 − lr·(2λΩ + decay), λ times the factor; with momentum μ it grows from lr·(2λΩ + decay) = 2(1 + μ)
+/// on. Throws Error naming the parameter, the bound and what to do where training would diverge.
+void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay);
 
 }  // namespace mas

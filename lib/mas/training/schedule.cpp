@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "mas/error.h"
@@ -20,6 +21,8 @@ double Schedule::scale(int64_t epoch, int64_t epochs) const {
   }
   return 1;
 }
+
+double Schedule::largest_scale(int64_t epochs) const { return std::max(scale(0, epochs), scale(epochs - 1, epochs)); }
 
 Schedule parse_schedule(const std::string& text) {
   if (text == "constant") return {};

@@ -13,6 +13,8 @@ struct Schedule {
 
   /// What the learning rate is multiplied by in `epoch` (from 0) of `epochs`.
   double scale(int64_t epoch, int64_t epochs) const;
+  /// The largest of these: the first or the last, because each kind rises or falls all the way.
+  double largest_scale(int64_t epochs) const;
 };
 Schedule parse_schedule(const std::string& text);  ///< throws UsageError
 

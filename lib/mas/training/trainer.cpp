@@ -134,11 +134,8 @@ class Run {
   void check_steps() const {
     const auto& optimizer = options_.optimizer;
     if (optimizer.kind != OptimizerOptions::Kind::kSgd) return;
-    double scale = 0;
-    for (int64_t epoch = 0; epoch < options_.epochs && epoch < 10000; epoch++) {
-      scale = std::max(scale, schedule_.scale(epoch, options_.epochs));
-    }
-    check_stable(penalty_, optimizer.lr * scale, optimizer.momentum);
+    const double lr = optimizer.lr * schedule_.largest_scale(options_.epochs);
+    check_stable(penalty_, lr, optimizer.momentum, optimizer.weight_decay);
   }
 
   void learn(const std::string& checkpoint) {

@@ -3,6 +3,7 @@
 #include "mas/error.h"
 #include "mas/training/optimizer.h"
 #include "unit/doctest_torch.h"
+#include "unit/io/scratch.h"
 
 using namespace mas;
 
@@ -105,8 +106,8 @@ TEST_CASE("the Fisher information weighs half as much, in value, step and bound"
   penalty.factor = 0.5;
   penalty.omega["a"] = torch::full({2}, 30.0);
   penalty.anchor["a"] = torch::zeros({2});
-  CHECK_NOTHROW(check_stable(penalty, 0.006, 0));  // 10 * 0.006 * 30 = 1.8
-  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.01, 0),
+  CHECK_NOTHROW(check_stable(penalty, 0.006, 0, 0));  // 10 * 0.006 * 30 = 1.8
+  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.01, 0, 0),
                        "--lambda: training would diverge: lambda*lr*omega = 3 in a is above 2; use --penalty-step "
                        "proximal, or --lambda below 6.67",
                        Error);
@@ -118,13 +119,13 @@ TEST_CASE("a gradient step that would diverge is refused with the bound") {
   penalty.omega["a"] = torch::full({2}, 1.0);
   penalty.omega["b"] = torch::full({2}, 30.0);
   penalty.anchor = {{"a", torch::zeros({2})}, {"b", torch::zeros({2})}};
-  CHECK_NOTHROW(check_stable(penalty, 0.003, 0));  // 2 * 10 * 0.003 * 30 = 1.8
-  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.01, 0),
+  CHECK_NOTHROW(check_stable(penalty, 0.003, 0, 0));  // 2 * 10 * 0.003 * 30 = 1.8
+  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.01, 0, 0),
                        "--lambda: training would diverge: 2*lambda*lr*omega = 6 in b is above 2; use --penalty-step "
                        "proximal, or --lambda below 3.33",
                        Error);
   penalty.step = PenaltyStep::kProximal;
-  CHECK_NOTHROW(check_stable(penalty, 0.01, 0));
+  CHECK_NOTHROW(check_stable(penalty, 0.01, 0, 0));
 
   // The bound is where it diverges: just below it the distance shrinks, just above it grows.
   penalty.step = PenaltyStep::kGradient;
@@ -139,5 +140,37 @@ TEST_CASE("a gradient step that would diverge is refused with the bound") {
       optimizer.step();
     }
     CHECK((w.abs().max().item<double>() < 1) == (lr < 1.0 / 300));
+  }
+}
+
+TEST_CASE("weight decay takes its part of the bound, and can exceed it alone") {
+  Penalty penalty;
+  penalty.lambda = 10;
+  penalty.omega["a"] = torch::full({2}, 30.0);
+  penalty.anchor["a"] = torch::full({2}, 1.0);
+  const double decay = 400;  // 2 * 10 * 30 + 400 = 1000
+  CHECK_THROWS_WITH_AS(check_stable(penalty, 0.003, 0, decay),
+                       "--lambda: training would diverge: 2*lambda*lr*omega + lr*weight-decay = 3 in a is above 2; use "
+                       "--penalty-step proximal, or --lambda below 4.44",
+                       Error);
+  CHECK_THROWS_WITH_AS(check_stable({}, 0.01, 0, decay),
+                       "--weight-decay: training would diverge: lr*weight-decay = 4 isn't below 2; use --weight-decay "
+                       "below 200",
+                       Error);
+  for (const double lr : {0.0019, 0.0021}) {
+    CAPTURE(lr);
+    at::Tensor w = torch::zeros({2});
+    OptimizerOptions options;
+    options.kind = OptimizerOptions::Kind::kSgd;
+    options.lr = lr;
+    options.weight_decay = decay;
+    Optimizer optimizer({{"a", w}}, options, penalty);
+    for (int i = 0; i < 200; i++) {
+      w.mutable_grad() = torch::zeros({2});
+      optimizer.step();
+    }
+    const bool settles = w.abs().max().item<double>() < 1;
+    CHECK(settles == (lr < 0.002));
+    CHECK(test::error_of([&] { check_stable(penalty, lr, 0, decay); }).empty() == settles);
   }
 }

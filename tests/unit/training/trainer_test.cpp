@@ -309,6 +309,10 @@ TEST_CASE("a step that would diverge is refused before any training") {
   options.optimizer.kind = OptimizerOptions::Kind::kSgd;
   options.optimizer.lr = 0.01;
   CHECK_THROWS_AS(train(model, data, options), Error);
+  options.optimizer.lr = 1e-6;
+  options.epochs = 20000;
+  options.schedule = "step:19999:10000";  // the last epoch alone has too large a rate
+  CHECK_THROWS_AS(train(model, data, options), Error);
   CHECK(equal(model.file.weights, before));
 }
 
