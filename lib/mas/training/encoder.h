@@ -20,15 +20,16 @@ struct EncoderOptions {
 };
 
 struct EncoderReport {
-  double error = 0;     ///< mean square of what isn't reconstructed, of features with mean 0 and variance 1
+  double error = 0;     ///< mean square of what isn't reconstructed, of features with mean 0 and variance 1: 1 is what
+                        ///< the mean of each would give
   double accuracy = 0;  ///< of the task's head on reconstructed features; both over the last pass
 };
 
 /// Trains an undercomplete autoencoder on what the network, which stays as it is, makes of a task's samples, and puts
 /// its encoder into the model's file (Rannen et al. 2017, section 3.2). Minimised is the mean squared error of
 /// reconstructed features plus the task's cross entropy on them. Features are standardised first, which ends up in W
-/// and b; those that never vary are left out. Unlike the paper's there is no sigmoid after that, and the two terms
-/// weigh alike because the error is a mean over standardised features.
+/// and b; those that never vary are left out, of the mean, too. Unlike the paper's there is no sigmoid after that, and
+/// the two terms weigh alike because the error is a mean over standardised features.
 EncoderReport train_encoder(Model& model, const TaskRecord& task, Dataset& data, const std::vector<int64_t>& rows,
                             const EncoderOptions& options);
 

@@ -69,6 +69,20 @@ TEST_CASE("an encoder learns what reconstructs the features, and leaves the netw
   CHECK(model.file.encoders.at("a").at("weight").equal(first));
 }
 
+TEST_CASE("the error is that of the features that vary, however many don't") {
+  auto data = MemoryDataset::clouds(200, 8, 4, 1);
+  auto model = with_task(data, "mlp:16");
+  for (int64_t dead = 4; dead < 16; dead++) {
+    model.file.weights["fc1.weight"][dead].zero_();
+    model.file.weights["fc1.bias"][dead] = -1;  // ReLU gives 0
+  }
+  auto one = options();
+  one.code = 1;  // for four features
+  const auto report = train_encoder(model, model.tasks().back(), data, all_rows(data), one);
+  CHECK(report.error > 0.25);  // all that four of sixteen could give
+  CHECK(report.error < 1);
+}
+
 TEST_CASE("features that never vary are no part of the code") {
   auto data = MemoryDataset::clouds(200, 8, 4, 1);
   auto model = with_task(data, "mlp:16");
