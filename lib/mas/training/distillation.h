@@ -9,7 +9,8 @@
 namespace mas {
 
 /// How a training keeps what the network answered before, on the new task's samples: no data of earlier tasks, and no
-/// importance.
+/// importance. Unlike Li & Hoiem's there is no warm-up, in which the new head is trained alone first: all parameters
+/// learn from the first step on.
 struct DistillOptions {
   enum class Kind {
     kNone,
@@ -18,7 +19,8 @@ struct DistillOptions {
   } kind = Kind::kNone;
   double temperature = 2;     ///< T
   double weight = 1;          ///< of the outputs' term against the new task's cross entropy
-  double code_weight = 0.01;  ///< α, of the codes' term
+  double code_weight = 0.01;  ///< α, of the codes' term; where 0.01 let a third task of glyphs come to 97 %, 1 held it
+                              ///< at 71 and 89 % (two seeds)
 
   bool active() const { return kind != Kind::kNone; }
 };

@@ -18,10 +18,13 @@ class JointTasks {
   /// The last `count` of the model's tasks; throws as last_tasks().
   JointTasks(const Model& model, int64_t count);
 
-  /// Outputs for the samples x, those of other tasks than the target's at −∞: each sample is judged among its own.
+  /// [n, outputs of all these tasks] for the samples x [n, *input] and their targets, int64 [n]: the outputs of other
+  /// tasks than the target's are −∞, so that each sample is judged among its own. [n, outputs] where one head serves
+  /// all.
   at::Tensor outputs(const Model& model, const at::Tensor& x, const at::Tensor& targets) const;
-  /// Labels of the i-th of these tasks -> targets.
+  /// Labels of the i-th of these tasks -> targets, int64 [n].
   at::Tensor targets(const Model& model, const at::Tensor& labels, size_t i) const;
+  /// How many of these rows of a joined set are answered right, each among its own task's outputs; in eval mode.
   Accuracy measure(Model& model, Dataset& data, const std::vector<int64_t>& rows) const;
 
  private:

@@ -28,13 +28,13 @@ struct TrainCallbacks {
 };
 
 /// Trains the task `model.tasks().back()`, which must have been added, on `data`; or the last options.joint tasks, on
-/// what join() made of their data. The anchor θ* is the model's weights
-/// as they come, or those of each task before (fold_anchors(), which is called first); distillation holds to
-/// the outputs as they come and trains the earlier tasks' heads, too. In the end an encoder is trained where a code is
-/// asked for. Both are for one task at a time. Writes `checkpoint` after each
-/// epoch unless it is empty. A model that came from a checkpoint goes on where it stopped, bit for bit. Throws Error
-/// where training would diverge (before the first step) or loss or weights stop being finite. Draws dropout masks from
-/// LibTorch's default generator, which it seeds.
+/// what join() made of their data. The anchor θ* is the model's weights as they come, or those of each task before
+/// (fold_anchors(), which is called first). Distillation holds to the outputs as they come, and trains the earlier
+/// tasks' heads, too. In the end an encoder is trained where a code is asked for. Both are for one task at a time.
+///
+/// Writes `checkpoint` after each epoch unless it is empty. A model that came from a checkpoint goes on where it
+/// stopped, bit for bit. Throws Error where training would diverge (before the first step), or where loss or weights
+/// stop being finite. Draws dropout masks from LibTorch's default generator, which it seeds.
 void train(Model& model, Dataset& data, const TrainOptions& options, const std::string& checkpoint = "",
            const TrainCallbacks& callbacks = {});
 
