@@ -10,9 +10,12 @@
 namespace mas {
 namespace {
 
-bool is_mode(const std::string& rule) {
-  if (rule != "mean" && rule != "mode") throw UsageError("--merge", "must be mean or mode, got " + rule);
-  return rule == "mode";
+enum class Rule { kMean, kMode };
+
+Rule parse_rule(const std::string& text) {
+  if (text == "mean") return Rule::kMean;
+  if (text == "mode") return Rule::kMode;
+  throw UsageError("--merge", fmt::format("must be mean or mode, got {}", text));
 }
 
 // α of each file; they add up to 1.
@@ -118,7 +121,7 @@ void forget_results(ModelFile& file, size_t learned) {
 }  // namespace
 
 Model merge_models(const MergeOptions& o) {
-  const bool mode = is_mode(o.rule);
+  const bool mode = parse_rule(o.rule) == Rule::kMode;
   const auto alpha = parse_weights(o);
   auto models = open_chain(o, mode);
   Model& last = models.back();

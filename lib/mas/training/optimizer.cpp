@@ -30,7 +30,7 @@ OptimizerOptions::Kind parse_optimizer(const std::string& text) {
 
 Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty,
                      const NamedTensors& path)
-    : options_(options), lambda_(penalty.active() ? penalty.weight() : 0), penalty_step_(penalty.step) {
+    : options_(options), weight_(penalty.active() ? penalty.weight() : 0), penalty_step_(penalty.step) {
   const bool adam = options.kind == OptimizerOptions::Kind::kAdam;
   for (auto& [name, parameter] : parameters) {
     Slot slot;
@@ -38,7 +38,7 @@ Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, c
     if (adam || options.momentum != 0) slot.first = at::zeros(parameter.sizes(), at::kFloat);
     if (adam) slot.second = at::zeros(parameter.sizes(), at::kFloat);
     const auto omega = penalty.omega.find(name);
-    if (lambda_ > 0 && omega != penalty.omega.end()) {
+    if (weight_ > 0 && omega != penalty.omega.end()) {
       slot.omega = omega->second.contiguous();
       slot.anchor = penalty.anchor.at(name).contiguous();
     }
@@ -53,7 +53,7 @@ void Optimizer::step() {
   StepScalars scalars{};
   scalars.weight_decay = static_cast<float>(options_.weight_decay);
   scalars.proximal = penalty_step_ == PenaltyStep::kProximal;
-  scalars.stiffness = static_cast<float>(2 * lambda_ * (scalars.proximal ? options_.lr : 1));
+  scalars.stiffness = static_cast<float>(2 * weight_ * (scalars.proximal ? options_.lr : 1));
   if (adam) {
     const auto t = static_cast<double>(steps_);
     scalars.lr = static_cast<float>(options_.lr / (1 - std::pow(options_.beta1, t)));

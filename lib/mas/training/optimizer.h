@@ -40,7 +40,7 @@ class Optimizer {
   };
   std::map<std::string, Slot> slots_;
   OptimizerOptions options_;
-  double lambda_;
+  double weight_;  ///< of the penalty
   PenaltyStep penalty_step_;
   int64_t steps_ = 0;
 };

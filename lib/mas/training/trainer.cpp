@@ -85,13 +85,13 @@ class Run {
         options_(options),
         callbacks_(callbacks),
         task_(model.tasks().back()),
-        joint_(model, options.joint),
         schedule_(parse_schedule(options.schedule)),
         trained_(model, trainable(model, options)),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          task_.data)),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
         penalty_(make_penalty(model, options, state_.anchor)) {
+    if (options.joint > 1) joint_.emplace(model, options.joint);
     check_state();
     check_steps();
     if (options.code > 0) check_room_for_code();
@@ -171,8 +171,6 @@ class Run {
     trained_.put_back(now);
   }
 
-  bool joint() const { return options_.joint > 1; }
-
   EpochReport epoch() {
     const auto begin = std::chrono::steady_clock::now();
     const auto seed = derive_seed(task_.seed, fmt::format("epoch/{}/{}", task_.name, state_.epoch));
@@ -201,9 +199,9 @@ class Run {
   }
 
   void step(const Batch& batch, Sums& sums) {
-    const auto targets = joint() ? batch.labels : model_.targets(batch.labels, task_);
-    const auto features = joint() ? at::Tensor() : model_.features(batch.images);
-    const auto outputs = joint() ? joint_.outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
+    const auto targets = joint_ ? batch.labels : model_.targets(batch.labels, task_);
+    const auto features = joint_ ? at::Tensor() : model_.features(batch.images);
+    const auto outputs = joint_ ? joint_->outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
     auto loss = at::cross_entropy_loss(outputs, targets);
     const auto value = loss.item<double>();
     double distilled = 0;
@@ -243,8 +241,8 @@ class Run {
     report.penalty = penalty_value(penalty_, trained_.parameters());
     report.distill = sums.distill / seen;
     if (rows_.validation.empty()) return report;
-    report.validation = (joint() ? joint_.measure(model_, data_, rows_.validation)
-                                 : measure_accuracy(model_, task_, data_, rows_.validation))
+    report.validation = (joint_ ? joint_->measure(model_, data_, rows_.validation)
+                                : measure_accuracy(model_, task_, data_, rows_.validation))
                             .fraction();
     return report;
   }
@@ -254,7 +252,7 @@ class Run {
   const TrainOptions& options_;
   const TrainCallbacks& callbacks_;
   const TaskRecord task_;
-  const JointTasks joint_;
+  std::optional<JointTasks> joint_;  // where there are several
   Schedule schedule_;
   Trained trained_;
   Rows rows_;
