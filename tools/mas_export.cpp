@@ -9,6 +9,7 @@
 #include "mas/error.h"
 #include "mas/export/formats.h"
 #include "mas/importance/importance.h"
+#include "mas/importance/methods.h"
 #include "mas/io/atomic_file.h"
 #include "mas/model/model.h"
 
@@ -74,7 +75,7 @@ std::string render_table(const mas::ModelFile& file) {
   text +=
       fmt::format("\n{} parameters, {} task{} learned", count, file.tasks.size(), file.tasks.size() == 1 ? "" : "s");
   if (!importance.empty()) {
-    const bool sampled = importance.method != "si" && importance.method != "l2";
+    const bool sampled = mas::method_called(importance.method).origin == mas::ImportanceMethod::Origin::kSamples;
     text += fmt::format("; importance: method {}, estimator {}, {} after task {}, earlier tasks in it {}, combine {}",
                         importance.method, importance.estimator,
                         sampled ? fmt::format("{} samples fed", importance.count) : "made", importance.tasks,

@@ -8,6 +8,7 @@
 #include "common/tool.h"
 #include "mas/error.h"
 #include "mas/importance/memory.h"
+#include "mas/importance/methods.h"
 #include "mas/importance/run.h"
 #include "mas/text.h"
 
@@ -80,6 +81,10 @@ void add_options(CLI::App& app, Options& o) {
       "  mas-importance first.h5 --data photos.h5 --limit 5000 | mas-export - --format npz -o omega.npz\n");
 }
 
+bool constant(const Options& o) {
+  return mas::method_called(o.importance.method).origin == mas::ImportanceMethod::Origin::kConstant;
+}
+
 void print_report(const Options& o, const mas::ImportanceReport& report) {
   auto* out = o.output.report();
   if (o.verbose) {
@@ -92,7 +97,7 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
     }
   }
   if (o.common.quiet) return;
-  if (o.importance.method == "l2") return mas::tool::print(out, "omega 1 for all parameters\n");
+  if (constant(o)) return mas::tool::print(out, "omega 1 for all parameters\n");
   for (const auto& note : report.notes) mas::tool::print(stderr, "mas-importance: {}\n", note);
   if (!report.verbose_hint.empty() && !o.verbose) mas::tool::print(out, "{}\n", report.verbose_hint);
   if (report.fed > 0) mas::tool::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
@@ -105,11 +110,12 @@ int importance(Options& o) {
     if (option->count() == 0) continue;
     if (!o.merge.empty() && o.data.empty())
       throw mas::UsageError(option->get_name(), "has no meaning with --merge, which feeds no data; add --data");
-    if (o.importance.method == "l2" && option->get_name() != "--method")
-      throw mas::UsageError(option->get_name(), "has no meaning with --method l2, which reads no data");
+    if (constant(o) && option->get_name() != "--method")
+      throw mas::UsageError(option->get_name(),
+                            "has no meaning with --method " + o.importance.method + ", which reads no data");
   }
   for (const auto* option : o.of_fisher)
-    if (option->count() > 0 && o.importance.method != "ewc")
+    if (option->count() > 0 && mas::method_called(o.importance.method).measure != mas::Method::kFisher)
       throw mas::UsageError(option->get_name(), "is for --method ewc");
   if (o.batch == "auto")
     o.importance.batch_size = 0;

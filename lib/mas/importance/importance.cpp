@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "mas/error.h"
+#include "mas/importance/methods.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -53,9 +54,6 @@ NamedTensors combine(const ImportanceRecord& record) {
 bool has_anchors(const ImportanceRecord& record) {
   return parse_combine(record.combine).kind == Combine::Kind::kAnchors;
 }
-
-// That of the paper: EWC holds each task where it was, the others have one anchor.
-std::string usual_combine(const std::string& method) { return method == "ewc" ? "anchors" : "sum"; }
 
 bool equal(const NamedTensors& a, const NamedTensors& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -112,7 +110,7 @@ void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::strin
                                   record.method, record.estimator, record.outputs));
   }
   if (!combine_text.empty()) record.combine = combine_text;
-  if (record.combine.empty()) record.combine = usual_combine(kind.method);
+  if (record.combine.empty()) record.combine = method_called(kind.method).combine;
   if (!has_anchors(record)) {
     record.anchor.clear();
   } else if ((!running && record.count > 0) || (!record.closed.empty() && record.anchor.empty())) {

@@ -23,14 +23,14 @@ NamedTensors total_importance(const ImportanceRecord& record);
 /// What samples are fed as; those of one task are of one kind.
 struct FeedKind {
   int64_t tasks = 0;      ///< how many the model has learned
-  std::string method;     ///< mas, local, ewc
-  std::string estimator;  ///< per-sample, batch:N
+  std::string method;     ///< see methods.h
+  std::string estimator;  ///< per-sample, batch:N, fisher-KIND, path:XI or constant
   std::string outputs;    ///< head, all
 };
 
 /// Opens the record for samples of the running task: where a task was learned since the last feed (record.tasks <
 /// kind.tasks), closed := combine(closed, sum / count) and the sum starts anew. `combine` empty: the record's own rule,
-/// or that of the method's paper: anchors for ewc, else sum. Throws Error naming `name` where samples of another kind
+/// or the method's. Throws Error naming `name` where samples of another kind
 /// were fed for the same task, or where a finished task has no anchor and needs one.
 void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine, const std::string& name);
 

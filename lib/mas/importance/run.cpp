@@ -15,6 +15,7 @@
 #include "mas/importance/importance.h"
 #include "mas/importance/l2.h"
 #include "mas/importance/memory.h"
+#include "mas/importance/methods.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
 #include "mas/io/pytorch_file.h"
@@ -46,16 +47,8 @@ Shard parse_shard(const std::string& text) {
 
 EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   EstimatorOptions parsed;
+  parsed.method = parse_method(options.method).measure;
   parsed.fisher = parse_fisher(options.fisher);
-  if (options.method == "local") {
-    parsed.method = Method::kLocal;
-  } else if (options.method == "ewc") {
-    parsed.method = Method::kFisher;
-  } else if (options.method == "si") {
-    throw UsageError("--method", "si is recorded while a task is trained: mas-train --track si");
-  } else if (options.method != "mas") {
-    throw UsageError("--method", fmt::format("must be mas, local, ewc or l2, got {}", options.method));
-  }
   if (options.estimator == "per-sample") return parsed;
   const auto parts = cut(options.estimator, ':');
   if (parts.size() != 2 || parts[0] != "batch" || !parse_number(parts[1], parsed.batch_average) ||
@@ -67,11 +60,12 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   return parsed;
 }
 
-bool reads_labels(const ImportanceOptions& options) { return options.method == "ewc" && options.fisher == "empirical"; }
+bool is_fisher(const ImportanceOptions& options) { return method_called(options.method).measure == Method::kFisher; }
+bool reads_labels(const ImportanceOptions& options) { return is_fisher(options) && options.fisher == "empirical"; }
 
 // What samples are fed as: those of other kinds are another importance.
 FeedKind kind_of(const Model& model, const ImportanceOptions& options) {
-  const std::string estimator = options.method == "ewc" ? "fisher-" + options.fisher : options.estimator;
+  const std::string estimator = is_fisher(options) ? "fisher-" + options.fisher : options.estimator;
   return {static_cast<int64_t>(model.tasks().size()), options.method, estimator, options.outputs};
 }
 
@@ -247,7 +241,7 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);
-  if (options.method == "l2") return set_constant(model, options);
+  if (parse_method(options.method).origin == ImportanceMethod::Origin::kConstant) return set_constant(model, options);
   EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters(), measured = model.trainable_parameters();

@@ -11,11 +11,11 @@ namespace mas {
 
 struct ImportanceOptions {
   std::vector<std::string> data;         ///< specs; empty: the running task's own
-  std::string method = "mas";            ///< mas, local, ewc, l2
+  std::string method = "mas";            ///< see methods.h
   std::string estimator = "per-sample";  ///< per-sample, batch:N
   std::string fisher = "exact";          ///< of ewc: exact, sampled, empirical
   uint64_t seed = 0;                     ///< of the classes that sampled draws
-  std::string combine;                   ///< see importance.h; empty: the model's own rule, or sum
+  std::string combine;                   ///< see importance.h; empty: the model's own rule, or the method's
   std::string outputs = "head";          ///< head: of the running task; all: of every head, side by side
   int64_t limit = 0;                     ///< samples; 0: all
   std::string shard;                     ///< "I/N": rows I, I + N, ... counted from 1; empty: all

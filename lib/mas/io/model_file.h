@@ -17,8 +17,8 @@ struct ImportanceRecord {
   int64_t count = 0;             ///< samples in `sum`, not batches
   int64_t tasks = 0;             ///< how many tasks the model had learned when `sum` was begun
   int64_t closed_tasks = 0;      ///< tasks that went into `closed`
-  std::string method;            ///< "mas", "local", ...; empty: there is no importance
-  std::string estimator;         ///< "per-sample" or "batch:N"
+  std::string method;            ///< see importance/methods.h; empty: there is no importance
+  std::string estimator;         ///< "per-sample", "batch:N", "fisher-KIND", "path:XI" or "constant"
   std::string outputs = "head";  ///< what F was: "head" or "all"
   std::string combine;           ///< "sum", "ema:G", "decay:G", "normalised" or "anchors"
   bool empty() const { return closed.empty() && sum.empty(); }

@@ -4,6 +4,7 @@
 
 #include "mas/error.h"
 #include "mas/importance/importance.h"
+#include "mas/importance/methods.h"
 #include "mas/model/model.h"
 #include "mas/training/options.h"
 
@@ -15,11 +16,7 @@ PenaltyStep parse_penalty_step(const std::string& text) {
   throw UsageError("--penalty-step", fmt::format("must be gradient or proximal, got {}", text));
 }
 
-double penalty_factor(const std::string& method) {
-  static const std::map<std::string, double> factors{{"mas", 1}, {"local", 1}, {"si", 1}, {"l2", 1}, {"ewc", 0.5}};
-  const auto it = factors.find(method);
-  return it == factors.end() ? 1 : it->second;
-}
+double penalty_factor(const std::string& method) { return method_called(method).penalty_factor; }
 
 Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor) {
   const auto& importance = model.file.importance;
