@@ -17,12 +17,13 @@ namespace {
 struct Options {
   std::string model, batch = "128", memory;
   std::vector<std::string> data, merge;
-  bool reset = false, verbose = false;
+  bool reset = false, forget = false, verbose = false;
   mas::ImportanceOptions importance;
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
-  std::vector<CLI::Option*> of_feeding;  // which mean nothing where no data are fed
-  std::vector<CLI::Option*> of_fisher;   // or with other methods
+  std::vector<CLI::Option*> of_feeding;     // which mean nothing where no data are fed
+  std::vector<CLI::Option*> of_fisher;      // or with other methods
+  std::vector<CLI::Option*> of_importance;  // or where all is forgotten
 };
 
 void add_options(CLI::App& app, Options& o) {
@@ -70,10 +71,14 @@ void add_options(CLI::App& app, Options& o) {
           ->type_name("SIZE");
   app.add_option("--merge", o.merge, "add the importance of these files; no data are fed unless given")
       ->type_name("FILE...");
-  app.add_flag("--reset", o.reset, "forget what was fed for the running task");
+  app.add_flag("--reset", o.reset, "forget what was fed for the running task first");
+  app.add_flag("--forget", o.forget, "forget all importance, that of finished tasks too, and feed nothing");
   app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
   o.of_feeding = {method, estimator, fisher, seed, outputs, limit, shard, batch, memory};
   o.of_fisher = {fisher, seed};
+  o.of_importance = o.of_feeding;
+  for (const char* name : {"--data", "--combine", "--return", "--merge", "--reset"})
+    o.of_importance.push_back(app.get_option(name));
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
@@ -105,7 +110,20 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
                    report.largest, report.largest_parameter);
 }
 
+int forget(Options& o) {
+  for (const auto* option : o.of_importance)
+    if (option->count() > 0)
+      throw mas::UsageError(option->get_name(), "has no meaning with --forget, which feeds nothing");
+  o.output.check(o.model);
+  mas::Model model(mas::read_model(o.model), o.model);
+  mas::forget_importance(model);
+  if (!o.common.quiet) mas::tool::print(o.output.report(), "all importance forgotten\n");
+  o.output.write(model.file);
+  return mas::tool::kDone;
+}
+
 int importance(Options& o) {
+  if (o.forget) return forget(o);
   for (const auto* option : o.of_feeding) {
     if (option->count() == 0) continue;
     if (!o.merge.empty() && o.data.empty())

@@ -107,6 +107,54 @@ forgets_less() {
   [ ! -e x.h5 ]
 }
 
+# goes_on FILE COMMAND...: FILE.h5 is of COMMAND's model, and the next task was trained with what COMMAND made.
+goes_on() {
+  silent "${@:2}" -q -o omega.h5
+  silent mas-train -q omega.h5 --data "$small,classes=2-3" --epochs 1 --lambda 0.1 -o "$1.h5"
+}
+
+@test "a model keeps to the method that it began with, but for l2" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o 1.h5
+  for method in mas ewc l2; do goes_on "$method" mas-importance 1.h5 --method "$method"; done
+  held() { echo "$1: its finished tasks hold importance of $2, outputs head, and no other adds to it; go on with the same, or drop it with mas-importance --forget"; }
+  fails 1 "mas-importance: $(held ewc.h5 "method ewc, estimator fisher-exact")" mas-importance ewc.h5 -o x.h5
+  fails 1 "mas-importance: $(held mas.h5 "method mas, estimator per-sample")" mas-importance mas.h5 --method ewc --reset -o x.h5
+  fails 1 "mas-importance: $(held mas.h5 "method mas, estimator per-sample")" mas-importance mas.h5 --estimator batch:20 -o x.h5
+  # Before the training that would end with it.
+  fails 1 "mas-train: $(held ewc.h5 "method ewc, estimator fisher-exact")" \
+    mas-train ewc.h5 --data "$small,classes=4-5" --track si --epochs 1000000 -o x.h5
+  [ ! -e x.h5 ]
+
+  silent mas-importance -q l2.h5 --method ewc -o after.h5
+  mas-export after.h5 | grep -q "method ewc, estimator fisher-exact, .* after task 2, earlier tasks in it 0, combine anchors"
+  silent mas-importance -q l2.h5 -o after.h5
+  mas-export after.h5 | grep -q "method mas, estimator per-sample, .* after task 2, earlier tasks in it 0, combine sum"
+  silent mas-train -q l2.h5 --data "$small,classes=4-5" --track si --epochs 1 -o after.h5
+  mas-export after.h5 | grep -q "method si, estimator path:0.001, made after task 3, earlier tasks in it 0, combine sum"
+  fails 1 "mas-train: $(held after.h5 "method si, estimator path:0.001")" \
+    mas-train after.h5 --data "$small,classes=6-7" --track si --xi 0.1 --lambda 0.1 -o x.h5
+  silent mas-importance -q mas.h5 --method l2 -o after.h5
+  mas-export after.h5 | grep -q "method l2, estimator constant, made after task 2, earlier tasks in it 0, combine sum"
+}
+
+@test "all importance can be forgotten, so that another begins" {
+  mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o 1.h5
+  goes_on 2 mas-importance 1.h5 --combine ema:0.5
+  mas-importance -q 2.h5 -o 2.h5
+  silent mas-importance 2.h5 --forget -o bare.h5 >report
+  [ "$(cat report)" = "all importance forgotten" ]
+  mas-export bare.h5 | grep -q "2 tasks learned$"
+  mas-importance -q 2.h5 --forget | silent mas-importance -q - --method ewc -o ewc.h5
+  mas-export ewc.h5 | grep -q "method ewc, .* earlier tasks in it 0, combine anchors"
+  silent mas-train -q bare.h5 --data "$small,classes=4-5" --track si --epochs 1 -o si.h5
+  for option in "--data $small" "--method ewc" "--merge 1.h5" --reset "--combine sum" "--limit 5"; do
+    # shellcheck disable=SC2086
+    fails 2 "mas-importance: ${option%% *}: has no meaning with --forget, which feeds nothing" \
+      mas-importance 2.h5 --forget $option -o x.h5
+  done
+  [ ! -e x.h5 ]
+}
+
 @test "options that don't go together are refused" {
   mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o 1.h5
   fails 2 "mas-importance: --data: has no meaning with --method l2, which reads none" mas-importance 1.h5 --method l2 --data "$small" -o x.h5

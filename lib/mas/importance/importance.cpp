@@ -51,8 +51,25 @@ NamedTensors combine(const ImportanceRecord& record) {
   return omega;
 }
 
-bool has_anchors(const ImportanceRecord& record) {
-  return parse_combine(record.combine).kind == Combine::Kind::kAnchors;
+bool is_anchored(const std::string& rule) { return parse_combine(rule).kind == Combine::Kind::kAnchors; }
+
+bool is_constant(const std::string& method) {
+  return method_called(method).origin == ImportanceMethod::Origin::kConstant;
+}
+
+// Whether what was fed is of the task learned last, so that more of it can be.
+bool is_running(const ImportanceRecord& record, int64_t tasks) { return !record.sum.empty() && record.tasks == tasks; }
+
+// Whether nothing of what is there goes into importance of this kind.
+bool starts_anew(const ImportanceRecord& record, const FeedKind& kind) {
+  if (is_constant(kind.method)) return true;
+  if (record.empty()) return record.method != kind.method;
+  return is_constant(record.method) && !is_running(record, kind.tasks);
+}
+
+const std::string& rule_of(const ImportanceRecord& record, const FeedKind& kind, const std::string& combine_text) {
+  if (!combine_text.empty()) return combine_text;
+  return record.combine.empty() || starts_anew(record, kind) ? method_called(kind.method).combine : record.combine;
 }
 
 bool equal(const NamedTensors& a, const NamedTensors& b) {
@@ -100,25 +117,36 @@ Combine parse_combine(const std::string& text) {
 
 NamedTensors total_importance(const ImportanceRecord& record) { return combine(record); }
 
-void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine_text,
+void check_feed(const ImportanceRecord& record, const FeedKind& kind, const std::string& combine_text,
                 const std::string& name) {
-  const bool running = !record.sum.empty() && record.tasks == kind.tasks;
-  if (running &&
-      (record.method != kind.method || record.estimator != kind.estimator || record.outputs != kind.outputs)) {
-    throw Error(name, fmt::format("holds samples of method {}, estimator {}, outputs {}; feed the same, or start anew "
-                                  "with --reset",
-                                  record.method, record.estimator, record.outputs));
+  const bool running = is_running(record, kind.tasks);
+  const bool same =
+      record.method == kind.method && record.estimator == kind.estimator && record.outputs == kind.outputs;
+  const auto held = fmt::format("method {}, estimator {}, outputs {}", record.method, record.estimator, record.outputs);
+  if (running && !same)
+    throw Error(name, fmt::format("holds samples of {}; feed the same, or start anew with --reset", held));
+  if (starts_anew(record, kind)) return;
+  if (!record.empty() && !same) {
+    throw Error(name, fmt::format("its finished tasks hold importance of {}, and no other adds to it; go on with the "
+                                  "same, or drop it with mas-importance --forget",
+                                  held));
   }
-  if (!combine_text.empty()) record.combine = combine_text;
-  if (record.combine.empty()) record.combine = method_called(kind.method).combine;
-  if (!has_anchors(record)) {
-    record.anchor.clear();
-  } else if ((!running && record.count > 0) || (!record.closed.empty() && record.anchor.empty())) {
+  if (!is_anchored(rule_of(record, kind, combine_text))) return;
+  if ((!running && record.count > 0) || (!record.closed.empty() && record.anchor.empty())) {
     throw Error(name,
                 "the weights that its earlier importance belongs to are gone, and --combine anchors needs them; "
                 "give it from the first task on, before the next is trained");
   }
-  if (!running) close_running(record);
+}
+
+void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine_text,
+                const std::string& name) {
+  check_feed(record, kind, combine_text, name);
+  const std::string rule = rule_of(record, kind, combine_text);
+  if (starts_anew(record, kind)) record = {};
+  if (!is_running(record, kind.tasks)) close_running(record);
+  record.combine = rule;
+  if (!is_anchored(rule)) record.anchor.clear();
   record.tasks = kind.tasks;
   record.method = kind.method;
   record.estimator = kind.estimator;
@@ -138,19 +166,21 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
   if (other.sum.empty()) throw Error(name, "has no importance of a running task to merge");
   if (!combine_text.empty()) parse_combine(combine_text);
   ImportanceRecord merged = record;
-  const bool running = !record.sum.empty() && record.tasks == other.tasks;
+  const FeedKind kind{other.tasks, other.method, other.estimator, other.outputs};
+  const bool running = is_running(record, kind.tasks);
   const auto differs = [&](const char* what, const std::string& theirs, const std::string& ours) {
     if (theirs != ours) throw Error(name, fmt::format("{} {}, but the others have {}", what, theirs, ours));
   };
-  if (running) {
+  if (running || (!record.empty() && !starts_anew(record, kind))) {
     differs("method", other.method, record.method);
     differs("estimator", other.estimator, record.estimator);
     differs("outputs", other.outputs, record.outputs);
+  }
+  if (running) {
     if (combine_text.empty()) differs("combine", other.combine, record.combine);
     check_same_shapes(other.sum, record.sum, name);
   }
-  begin_feed(merged, {other.tasks, other.method, other.estimator, other.outputs},
-             combine_text.empty() ? other.combine : combine_text, name);
+  begin_feed(merged, kind, combine_text.empty() ? other.combine : combine_text, name);
   if (!equal(merged.closed, other.closed) || !equal(merged.anchor, other.anchor))
     throw Error(name, "its finished tasks left another importance: not a shard of the same run");
   feed(merged, other.sum, other.count);
@@ -158,7 +188,7 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
 }
 
 void fold_anchors(ImportanceRecord& record, const NamedTensors& weights) {
-  if (record.sum.empty() || !has_anchors(record)) return;
+  if (record.sum.empty() || !is_anchored(record.combine)) return;
   for (const auto& [name, omega] : mean(record)) {
     const at::Tensor theta = weights.at(name).detach().to(at::kDouble), running = omega.to(at::kDouble);
     at::Tensor& anchor = record.anchor[name];
@@ -179,7 +209,7 @@ void check_combinable(const ImportanceRecord& record, const NamedTensors& parame
   } catch (const UsageError&) {
     throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
   }
-  const bool anchored = has_anchors(record) && !record.closed.empty();
+  const bool anchored = is_anchored(record.combine) && !record.closed.empty();
   for (const auto& [group, tensors, needed] : {std::tuple{"closed", &record.closed, !record.closed.empty()},
                                                {"anchor", &record.anchor, anchored},
                                                {"sum", &record.sum, !record.sum.empty()}}) {

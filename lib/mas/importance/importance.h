@@ -20,7 +20,7 @@ Combine parse_combine(const std::string& text);  ///< throws UsageError
 /// The Ω that the next training is penalised with: combine(closed, sum / count), float32, empty where there is none.
 NamedTensors total_importance(const ImportanceRecord& record);
 
-/// What samples are fed as; those of one task are of one kind.
+/// What samples are fed as. Importance of one kind adds up, over samples and over tasks; of several it has no unit.
 struct FeedKind {
   int64_t tasks = 0;      ///< how many the model has learned
   std::string method;     ///< see methods.h
@@ -29,10 +29,15 @@ struct FeedKind {
 };
 
 /// Opens the record for samples of the running task: where a task was learned since the last feed (record.tasks <
-/// kind.tasks), closed := combine(closed, sum / count) and the sum starts anew. `combine` empty: the record's own rule,
-/// or the method's. Throws Error naming `name` where samples of another kind
-/// were fed for the same task, or where a finished task has no anchor and needs one.
+/// kind.tasks), closed := combine(closed, sum / count) by the rule that its training had, and the sum starts anew.
+/// `combine` empty: the record's own rule, or the method's. A constant (methods.h) takes the place of what finished
+/// tasks left, and what is fed after it takes its place. Throws Error naming `name` where importance of another kind is
+/// there, or where a finished task has no anchor and needs one.
 void begin_feed(ImportanceRecord& record, const FeedKind& kind, const std::string& combine, const std::string& name);
+
+/// Throws what begin_feed() would.
+void check_feed(const ImportanceRecord& record, const FeedKind& kind, const std::string& combine,
+                const std::string& name);
 
 /// Adds samples: sum += sums, count += count. `sums`: float64, one for each parameter; kept, not copied.
 void feed(ImportanceRecord& record, const NamedTensors& sums, int64_t count);

@@ -5,6 +5,13 @@
 #include "mas/importance/importance.h"
 
 namespace mas {
+namespace {
+
+FeedKind kind_of(const Model& model, double xi) {
+  return {static_cast<int64_t>(model.tasks().size()), "si", fmt::format("path:{}", xi), "head"};
+}
+
+}  // namespace
 
 TrainingPath begin_path(const Model& model) {
   TrainingPath path;
@@ -27,9 +34,12 @@ void set_path_importance(Model& model, const TrainingPath& path, double xi) {
     omega[name] = (integral->second.to(at::kDouble) / (way.square() + xi)).clamp_min(0);
   }
   ImportanceRecord& record = model.file.importance;
-  begin_feed(record, {static_cast<int64_t>(model.tasks().size()), "si", fmt::format("path:{}", xi), "head"}, "",
-             model.name());
+  begin_feed(record, kind_of(model, xi), "", model.name());
   feed(record, omega, 1);
+}
+
+void check_path_importance(const Model& model, double xi) {
+  check_feed(model.file.importance, kind_of(model, xi), "", model.name());
 }
 
 }  // namespace mas

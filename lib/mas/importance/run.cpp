@@ -351,4 +351,9 @@ void reset_importance(Model& model) {
   record.count = 0;
 }
 
+void forget_importance(Model& model) {
+  check_tasks(model);
+  model.file.importance = {};
+}
+
 }  // namespace mas

@@ -51,4 +51,7 @@ ImportanceReport merge_importance(Model& model, const std::vector<std::string>& 
 /// Forgets what was fed for the running task; the finished tasks' Ω stays.
 void reset_importance(Model& model);
 
+/// Forgets all importance, so that any other can begin.
+void forget_importance(Model& model);
+
 }  // namespace mas

@@ -7,6 +7,7 @@
 #include "mas/data/identity.h"
 #include "mas/data/remarks.h"
 #include "mas/error.h"
+#include "mas/importance/path_integral.h"
 #include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
 #include "mas/model/pretrained.h"
@@ -226,6 +227,7 @@ Training resume(const TaskOptions& o) {
   train.scratch = o.open.scratch;
   std::vector<std::unique_ptr<Dataset>> parts;
   for (const auto& task : last_tasks(model, train.joint)) parts.push_back(open_again(task, o));
+  if (train.track_si) check_path_importance(model, train.xi);
   auto data = one_of(std::move(parts), model);
   return {std::move(model), std::move(data), train, {}};
 }
@@ -250,6 +252,7 @@ Training prepare_training(const TaskOptions& o) {
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
+  if (train.track_si) check_path_importance(model, train.xi);
   if (train.track_si && model.trainable_parameters().empty()) {
     throw Error(model.name(),
                 "all its parameters are frozen (requires_grad=False), so --track si has no path to record");

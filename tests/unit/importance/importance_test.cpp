@@ -9,9 +9,9 @@ namespace {
 
 NamedTensors doubles(std::vector<double> values) { return {{"w", torch::tensor(values, at::kDouble)}}; }
 
-ImportanceRecord fed(double value, int64_t count, int64_t tasks = 1) {
+ImportanceRecord fed(double value, int64_t count, int64_t tasks = 1, const char* combine = "sum") {
   ImportanceRecord record;
-  begin_feed(record, {tasks, "mas", "per-sample", "head"}, "sum", "a.h5");
+  begin_feed(record, {tasks, "mas", "per-sample", "head"}, combine, "a.h5");
   feed(record, doubles({value, 2 * value}), count);
   return record;
 }
@@ -31,8 +31,8 @@ TEST_CASE("feeding goes on where it stopped, and the mean is over all samples") 
 
 TEST_CASE("the first feed after a new task closes the one before, by sum, average, decay or normalised") {
   const auto second = [](const char* combine) {
-    auto record = fed(4, 2);  // omega 2, 4
-    begin_feed(record, {2, "mas", "per-sample", "head"}, combine, "a.h5");
+    auto record = fed(4, 2, 1, combine);  // omega 2, 4
+    begin_feed(record, {2, "mas", "per-sample", "head"}, "", "a.h5");
     feed(record, doubles({10, 20}), 1);
     return record;
   };
@@ -42,6 +42,17 @@ TEST_CASE("the first feed after a new task closes the one before, by sum, averag
   CHECK(total(second("decay:0.25")) == doctest::Approx(0.25 * 2 + 10));
   // Each task's omega divided by its mean (3 and 15) before adding.
   CHECK(total(second("normalised")) == doctest::Approx(2.0 / 3 + 10.0 / 15));
+}
+
+TEST_CASE("a finished task is closed by the rule that its training had, not by the next one's") {
+  auto record = fed(4, 2);  // omega 2, 4
+  begin_feed(record, {2, "mas", "per-sample", "head"}, "normalised", "a.h5");
+  feed(record, doubles({10, 20}), 1);
+  CHECK(total(record) == doctest::Approx(2 + 10.0 / 15));
+  begin_feed(record, {3, "mas", "per-sample", "head"}, "decay:0.5", "a.h5");
+  CHECK(total(record) == doctest::Approx(2 + 10.0 / 15));
+  feed(record, doubles({1, 1}), 1);
+  CHECK(total(record) == doctest::Approx((2 + 10.0 / 15) / 2 + 1));
 }
 
 TEST_CASE("anchors fold into the one quadratic that has the gradient of a penalty for each task") {
@@ -114,7 +125,53 @@ TEST_CASE("samples of another method aren't mixed in") {
   auto record = fed(1, 1);
   CHECK_THROWS_AS(begin_feed(record, {1, "local", "per-sample", "head"}, "", "a.h5"), Error);
   CHECK_THROWS_AS(begin_feed(record, {1, "mas", "per-sample", "all"}, "", "a.h5"), Error);
-  CHECK_NOTHROW(begin_feed(record, {2, "local", "per-sample", "head"}, "", "a.h5"));
+  record.sum.clear();  // forgotten, with its method's rule
+  CHECK_NOTHROW(begin_feed(record, {1, "ewc", "fisher-exact", "head"}, "", "a.h5"));
+  CHECK(record.combine == "anchors");
+}
+
+TEST_CASE("finished tasks' importance gets none of another kind added") {
+  const auto closed = [](const FeedKind& kind) {
+    ImportanceRecord record;
+    begin_feed(record, kind, "", "a.h5");
+    feed(record, doubles({1, 2}), 1);
+    fold_anchors(record, {{"w", torch::ones({2})}});
+    return record;
+  };
+  const FeedKind mas{1, "mas", "per-sample", "head"}, ewc{1, "ewc", "fisher-exact", "head"};
+  for (const auto& [before, after] : {std::pair<FeedKind, FeedKind>{mas, {2, "ewc", "fisher-exact", "head"}},
+                                      {ewc, {2, "mas", "per-sample", "head"}},
+                                      {ewc, {2, "ewc", "fisher-sampled", "head"}},
+                                      {mas, {2, "mas", "batch:2", "head"}},
+                                      {mas, {2, "mas", "per-sample", "all"}},
+                                      {{1, "si", "path:0.1", "head"}, {2, "si", "path:0.2", "head"}}}) {
+    CAPTURE(before.estimator);
+    CAPTURE(after.estimator);
+    auto record = closed(before);
+    const std::string want = "a.h5: its finished tasks hold importance of method " + before.method + ", estimator " +
+                             before.estimator +
+                             ", outputs head, and no other adds to it; go on with the same, or drop it with "
+                             "mas-importance --forget";
+    CHECK_THROWS_WITH_AS(check_feed(record, after, "", "a.h5"), want.c_str(), Error);
+    CHECK_THROWS_WITH_AS(begin_feed(record, after, "", "a.h5"), want.c_str(), Error);
+    CHECK(record.method == before.method);
+    record.sum.clear();  // as mas-importance --reset does
+    if (!record.empty()) CHECK_THROWS_AS(begin_feed(record, after, "", "a.h5"), Error);
+  }
+}
+
+TEST_CASE("a constant takes the place of finished tasks' importance, and what is fed next its place") {
+  auto record = fed(4, 2, 1, "ema:0.5");
+  const FeedKind constant{2, "l2", "constant", "head"};
+  begin_feed(record, constant, "sum", "a.h5");
+  CHECK(record.empty());
+  CHECK(record.closed_tasks == 0);
+  feed(record, doubles({1, 1}), 1);
+  CHECK_THROWS_AS(begin_feed(record, {2, "mas", "per-sample", "head"}, "", "a.h5"), Error);  // of the running task
+  begin_feed(record, {3, "ewc", "fisher-exact", "head"}, "", "a.h5");
+  CHECK(record.empty());
+  CHECK(record.closed_tasks == 0);
+  CHECK(record.combine == "anchors");
 }
 
 TEST_CASE("merging shards is addition, and what isn't a shard is refused") {
@@ -126,6 +183,8 @@ TEST_CASE("merging shards is addition, and what isn't a shard is refused") {
   other.method = "local";
   CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: method local, but the others have mas", Error);
   CHECK_THROWS_AS(merge(record, fed(1, 1, 2), "", "b.h5"), Error);
+  other.tasks = 2;
+  CHECK_THROWS_WITH_AS(merge(record, other, "", "b.h5"), "b.h5: method local, but the others have mas", Error);
   CHECK_THROWS_AS(merge(record, ImportanceRecord{}, "", "b.h5"), Error);
   other = fed(1, 1);
   other.sum["w"] = torch::zeros({3}, at::kDouble);
