@@ -102,8 +102,9 @@ void print_report(const Options& o, const mas::ImportanceReport& report) {
     }
   }
   if (o.common.quiet) return;
-  if (constant(o)) return mas::tool::print(out, "omega 1 for all parameters\n");
   for (const auto& note : report.notes) mas::tool::print(stderr, "mas-importance: {}\n", note);
+  if (constant(o))
+    return mas::tool::print(out, "omega 1 for all {}\n", report.notes.empty() ? "parameters" : "other parameters");
   if (!report.verbose_hint.empty() && !o.verbose) mas::tool::print(out, "{}\n", report.verbose_hint);
   if (report.fed > 0) mas::tool::print(out, "{} samples fed in {:.1f} s; ", report.fed, report.seconds);
   mas::tool::print(out, "{} samples in all, mean omega {:.3g}, largest {:.3g} ({})\n", report.count, report.mean,

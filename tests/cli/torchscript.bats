@@ -169,6 +169,11 @@ P
   done
   mas-train -q o.h5 --data data.h5,split=0.8 --epochs 1 -o t.h5
   mas-importance t.h5 -o u.h5 2>&1 >/dev/null | grep -qF "${line/partly.pt/t.h5}"
+  mas-importance t.h5 --method l2 --verbose -o l2.h5 >report 2>err
+  [ "$(cat err)" = "mas-importance: t.h5: 1 of 6 parameters have no gradient (1 frozen, 0 unused) and omega 0: stem.weight" ]
+  grep -q "^stem.weight  *frozen  *requires_grad is False$" report
+  grep -q "^stem.bias  *constant$" report
+  grep -q "^omega 1 for all other parameters$" report
   fails 1 "mas-importance: still.pt: all its parameters are frozen (requires_grad=False), so there is nothing to measure; *" \
     mas-importance still.pt --data unlabelled.h5 -o x.h5
 }

@@ -7,13 +7,10 @@ namespace mas {
 void set_l2(Model& model) {
   ImportanceRecord& record = model.file.importance;
   begin_feed(record, {static_cast<int64_t>(model.tasks().size()), "l2", "constant", "head"}, "sum", model.name());
-  // Not one more for each task: the weights have one anchor, and it has moved.
-  record.closed.clear();
-  record.sum.clear();
-  record.closed_tasks = record.count = 0;
-  NamedTensors ones;
-  for (const auto& [name, value] : model.shared_parameters()) ones[name] = at::ones(value.sizes(), at::kDouble);
-  feed(record, ones, 1);
+  NamedTensors omega;
+  for (const auto& [name, value] : model.shared_parameters()) omega[name] = at::zeros(value.sizes(), at::kDouble);
+  for (const auto& [name, value] : model.trainable_parameters()) omega.at(name).fill_(1);
+  feed(record, omega, 1);
 }
 
 }  // namespace mas

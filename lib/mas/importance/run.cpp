@@ -208,7 +208,11 @@ ImportanceReport set_constant(Model& model, const ImportanceOptions& options) {
   if (!options.combine.empty())
     throw UsageError("--combine", "has no meaning with --method l2: its omega is 1, whatever came before");
   set_l2(model);
-  return summarise(model.file.importance);
+  ImportanceReport report = summarise(model.file.importance);
+  for (const auto& [name, value] : model.trainable_parameters()) report.paths.push_back({name, "constant", ""});
+  report.paths = with_frozen(std::move(report.paths), model.network().frozen());
+  note_without_gradient(model.name(), report);
+  return report;
 }
 
 void check_tasks(const Model& model) {

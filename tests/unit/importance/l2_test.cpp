@@ -38,3 +38,18 @@ TEST_CASE("L2's importance is 1 after each task, whatever came before") {
   }
   check_combinable(record, model.shared_parameters(), model.name());
 }
+
+TEST_CASE("frozen parameters have the importance 0 under L2, too") {
+  struct PartlyFrozen : LayeredNetwork {
+    PartlyFrozen() : LayeredNetwork(make_architecture("mlp:4", {3}), "net") {
+      initialize(1);
+      frozen_ = {"fc1.bias"};
+    }
+  };
+  Model model(std::make_unique<PartlyFrozen>(), make_architecture("mlp:4", {3}), "");
+  add_task(model, "a");
+  set_l2(model);
+  const auto omega = total_importance(model.file.importance);
+  CHECK(omega.at("fc1.weight").equal(at::ones({4, 3})));
+  CHECK(omega.at("fc1.bias").equal(at::zeros({4})));
+}
