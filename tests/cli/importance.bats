@@ -121,6 +121,8 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   fails 2 "mas-importance: --fisher: is for --method ewc" mas-importance "$first" --fisher exact -o out.h5
   fails 2 "mas-importance: --fisher: must be exact, sampled or empirical, got all" \
     mas-importance "$first" --method ewc --fisher all -o out.h5
+  fails 2 "mas-importance: --outputs: all is not for --method ewc: heads side by side are no choice between classes" \
+    mas-importance "$first" --method ewc --outputs all -o out.h5
 }
 
 @test "a batch can be left to the memory" {

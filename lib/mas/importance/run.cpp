@@ -49,6 +49,8 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
   EstimatorOptions parsed;
   parsed.method = parse_method(options.method).measure;
   parsed.fisher = parse_fisher(options.fisher);
+  if (parsed.method == Method::kFisher && options.outputs == "all")
+    throw UsageError("--outputs", "all is not for --method ewc: heads side by side are no choice between classes");
   if (options.estimator == "per-sample") return parsed;
   const auto parts = cut(options.estimator, ':');
   if (parts.size() != 2 || parts[0] != "batch" || !parse_number(parts[1], parsed.batch_average) ||
