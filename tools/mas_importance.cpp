@@ -41,7 +41,7 @@ void add_options(CLI::App& app, Options& o) {
   auto* estimator = app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
                         ->type_name("NAME")
                         ->capture_default_str();
-  auto* fisher = app.add_option("--fisher", i.fisher, "of ewc: exact, sampled, or empirical (reads labels)")
+  auto* fisher = app.add_option("--fisher", i.fisher, "of ewc: exact, sampled, argmax, or empirical (reads labels)")
                      ->type_name("NAME")
                      ->capture_default_str();
   auto* seed = app.add_option("--seed", i.seed, "of the classes that --fisher sampled draws")

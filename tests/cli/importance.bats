@@ -106,7 +106,7 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
 
 @test "the Fisher information is fed by --method ewc, and only the empirical one reads labels" {
   first=$(models)/first.h5
-  for fisher in exact sampled empirical; do
+  for fisher in exact sampled argmax empirical; do
     silent mas-importance -q "$first" --method ewc --fisher "$fisher" --limit 50 -o "$fisher.h5"
     mas-export "$fisher.h5" | grep "method ewc, estimator fisher-$fisher" >/dev/null
   done
@@ -119,7 +119,7 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   silent mas-importance -q "$first" --data "$small,labels=none" --method ewc -o unlabelled.h5
   fails 1 "mas-importance: exact.h5: holds samples of method ewc, estimator fisher-exact*" mas-importance exact.h5 -o out.h5
   fails 2 "mas-importance: --fisher: is for --method ewc" mas-importance "$first" --fisher exact -o out.h5
-  fails 2 "mas-importance: --fisher: must be exact, sampled or empirical, got all" \
+  fails 2 "mas-importance: --fisher: must be exact, sampled, empirical or argmax, got all" \
     mas-importance "$first" --method ewc --fisher all -o out.h5
   fails 2 "mas-importance: --outputs: all is not for --method ewc: heads side by side are no choice between classes" \
     mas-importance "$first" --method ewc --outputs all -o out.h5

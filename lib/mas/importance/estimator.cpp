@@ -101,8 +101,8 @@ void Estimator::Impl::add(const at::Tensor& x, const at::Tensor& given) {
 Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& given) const {
   Samples all{x, {}, std::vector<int64_t>(x.size(0))};
   std::iota(all.numbers.begin(), all.numbers.end(), count_);
-  if (options_.method != Method::kFisher || options_.fisher == Fisher::kExact) return all;
   const bool labels = options_.fisher == Fisher::kEmpirical;
+  if (options_.method != Method::kFisher || !(labels || options_.fisher == Fisher::kSampled)) return all;
   const auto type = labels ? at::kLong : at::kDouble;
   const bool fits = given.defined() && given.dim() == 1 && given.size(0) == x.size(0) && given.scalar_type() == type;
   if (!fits || given.min().item<double>() < 0) {

@@ -17,7 +17,8 @@ Fisher parse_fisher(const std::string& text) {
   if (text == "exact") return Fisher::kExact;
   if (text == "sampled") return Fisher::kSampled;
   if (text == "empirical") return Fisher::kEmpirical;
-  throw UsageError("--fisher", fmt::format("must be exact, sampled or empirical, got {}", text));
+  if (text == "argmax") return Fisher::kArgmax;
+  throw UsageError("--fisher", fmt::format("must be exact, sampled, empirical or argmax, got {}", text));
 }
 
 Seeds fisher_seeds(Fisher kind) {
@@ -36,7 +37,9 @@ Seeds fisher_seeds(Fisher kind) {
       return score.mul_(p.narrow(1, s, 1).sqrt());
     }
     at::Tensor chosen = given;
-    if (kind == Fisher::kSampled) {
+    if (kind == Fisher::kArgmax) {
+      chosen = y.argmax(1);
+    } else if (kind == Fisher::kSampled) {
       const at::Tensor below = p.to(at::kDouble).cumsum(1).le(given.unsqueeze(1));
       chosen = below.sum(1).clamp_max(y.size(1) - 1);
     } else if (chosen.max().item<int64_t>() >= y.size(1)) {

@@ -22,9 +22,10 @@ Seeds squared_norm_seeds();
 
 /// Whose log-likelihood's squared gradients make the Fisher information's diagonal (Kirkpatrick et al. 2017).
 enum class Fisher {
-  kExact,     ///< the expectation over the network's own distribution: Σ_c p_c (∂ log p_c)², a pass a class
-  kSampled,   ///< one class drawn from that distribution for each sample
-  kEmpirical  ///< the label's
+  kExact,      ///< the expectation over the network's own distribution: Σ_c p_c (∂ log p_c)², a pass a class
+  kSampled,    ///< one class drawn from that distribution for each sample
+  kEmpirical,  ///< the label's
+  kArgmax      ///< the class with the largest output, as the published code of Hsu et al. 2018 has it
 };
 Fisher parse_fisher(const std::string& text);  ///< throws UsageError
 

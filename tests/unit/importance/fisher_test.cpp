@@ -81,6 +81,16 @@ TEST_CASE("the empirical Fisher information takes the labels' classes") {
   CHECK_THROWS_WITH_AS(e.add(x), doctest::Contains("needs a label"), Error);
 }
 
+TEST_CASE("the argmax Fisher information takes the class with the largest output, whatever the batches") {
+  torch::manual_seed(25);
+  auto net = classifier();
+  const auto x = torch::randn({13, 1, 8, 8});
+  const auto best = net->forward(x).argmax(1);
+  CHECK(std::get<0>(at::_unique(best)).numel() > 1);
+  const auto want = slow(net, x, [&](int64_t n, int64_t c, double) { return double(best[n].item<int64_t>() == c); });
+  for (int64_t batch : {13, 4, 1}) CHECK(error(estimate(net, Fisher::kArgmax, x, batch), want) < 1e-5);
+}
+
 TEST_CASE("the sampled Fisher information draws from the network's distribution, whatever the batches") {
   torch::manual_seed(23);
   auto net = classifier();
