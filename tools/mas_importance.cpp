@@ -22,8 +22,8 @@ struct Options {
   mas::tool::CommonOptions common;
   mas::tool::ModelOutput output;
   std::vector<CLI::Option*> of_feeding;     // which mean nothing where no data are fed
-  std::vector<CLI::Option*> of_fisher;      // or with other methods
   std::vector<CLI::Option*> of_importance;  // or where all is forgotten
+  CLI::Option *fisher = nullptr, *seed = nullptr;
 };
 
 void add_options(CLI::App& app, Options& o) {
@@ -41,13 +41,13 @@ void add_options(CLI::App& app, Options& o) {
   auto* estimator = app.add_option("--estimator", i.estimator, "per-sample (exact), or batch:N as published code does")
                         ->type_name("NAME")
                         ->capture_default_str();
-  auto* fisher = app.add_option("--fisher", i.fisher, "of ewc: exact, sampled, argmax, or empirical (reads labels)")
-                     ->type_name("NAME")
-                     ->capture_default_str();
-  auto* seed = app.add_option("--seed", i.seed, "of the classes that --fisher sampled draws")
-                   ->check(mas::tool::whole(0, UINT64_MAX))
-                   ->capture_default_str()
-                   ->type_name("N");
+  o.fisher = app.add_option("--fisher", i.fisher, "of ewc: exact, sampled, argmax, or empirical (reads labels)")
+                 ->type_name("NAME")
+                 ->capture_default_str();
+  o.seed = app.add_option("--seed", i.seed, "of the classes that --fisher sampled draws")
+               ->check(mas::tool::whole(0, UINT64_MAX))
+               ->capture_default_str()
+               ->type_name("N");
   app.add_option("--combine", i.combine,
                  "sum, ema:G, decay:G, normalised or anchors [the model's rule; ewc anchors, else sum]")
       ->type_name("NAME")
@@ -74,8 +74,7 @@ void add_options(CLI::App& app, Options& o) {
   app.add_flag("--reset", o.reset, "forget what was fed for the running task first");
   app.add_flag("--forget", o.forget, "forget all importance, that of finished tasks too, and feed nothing");
   app.add_flag("-v,--verbose", o.verbose, "how each parameter was computed, and why");
-  o.of_feeding = {method, estimator, fisher, seed, outputs, limit, shard, batch, memory};
-  o.of_fisher = {fisher, seed};
+  o.of_feeding = {method, estimator, o.fisher, o.seed, outputs, limit, shard, batch, memory};
   o.of_importance = o.of_feeding;
   for (const char* name : {"--data", "--combine", "--return", "--merge", "--reset"})
     o.of_importance.push_back(app.get_option(name));
@@ -133,9 +132,10 @@ int importance(Options& o) {
       throw mas::UsageError(option->get_name(),
                             "has no meaning with --method " + o.importance.method + ", which reads no data");
   }
-  for (const auto* option : o.of_fisher)
-    if (option->count() > 0 && mas::method_called(o.importance.method).measure != mas::Method::kFisher)
-      throw mas::UsageError(option->get_name(), "is for --method ewc");
+  if (o.fisher->count() > 0 && mas::method_called(o.importance.method).measure != mas::Method::kFisher)
+    throw mas::UsageError("--fisher", "is for --method ewc");
+  if (o.seed->count() > 0 && o.importance.fisher != "sampled")
+    throw mas::UsageError("--seed", "is for --fisher sampled");
   if (o.batch == "auto")
     o.importance.batch_size = 0;
   else if (!mas::parse_number(o.batch, o.importance.batch_size) || o.importance.batch_size < 1 ||

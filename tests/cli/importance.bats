@@ -114,6 +114,17 @@ with h5py.File("labelled.h5") as a, h5py.File("unlabelled.h5", "w") as b: b["ima
   same exact.h5 seven.h5
   mas-importance -q "$first" --method ewc --fisher sampled --seed 1 --limit 50 -o other.h5
   run ! cmp -s sampled.h5 other.h5
+  # Shards draw what the whole does, and the same data once more get other draws, the same ones in every run.
+  for i in 1 2; do mas-importance -q "$first" --method ewc --fisher sampled --limit 50 --shard "$i/2" -o "s$i.h5"; done
+  mas-importance -q "$first" --merge s1.h5 s2.h5 -o merged.h5
+  same sampled.h5 merged.h5
+  for i in 1 2; do mas-importance -q sampled.h5 --method ewc --fisher sampled --limit 50 -o "twice$i.h5"; done
+  cmp twice1.h5 twice2.h5
+  run -1 same sampled.h5 twice1.h5
+  for other in "" "--fisher argmax"; do
+    # shellcheck disable=SC2086
+    fails 2 "mas-importance: --seed: is for --fisher sampled" mas-importance "$first" --method ewc $other --seed 1 -o out.h5
+  done
   fails 1 "mas-importance: *no labels, which --fisher empirical needs*" \
     mas-importance "$first" --data "$small,labels=none" --method ewc --fisher empirical -o out.h5
   silent mas-importance -q "$first" --data "$small,labels=none" --method ewc -o unlabelled.h5

@@ -63,7 +63,10 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
 }
 
 bool is_fisher(const ImportanceOptions& options) { return method_called(options.method).measure == Method::kFisher; }
-bool reads_labels(const ImportanceOptions& options) { return is_fisher(options) && options.fisher == "empirical"; }
+bool takes(Fisher kind, const ImportanceOptions& options) {
+  return is_fisher(options) && parse_fisher(options.fisher) == kind;
+}
+bool reads_labels(const ImportanceOptions& options) { return takes(Fisher::kEmpirical, options); }
 
 // What samples are fed as: those of other kinds are another importance.
 FeedKind kind_of(const Model& model, const ImportanceOptions& options) {
@@ -85,7 +88,6 @@ struct Source {
   std::string spec;
   std::unique_ptr<Dataset> data;
   std::vector<int64_t> rows;
-  uint64_t seed = 0;  // of draws, which a row's number completes: shards draw what the whole would
 };
 
 OpenOptions open_options(const ImportanceOptions& options) {
@@ -117,13 +119,10 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
   std::vector<Source> sources;
   for (const auto& spec : specs) {
     const auto parsed = DataSpec::parse(spec);
-    Source source{parsed.str(),
-                  open_dataset(parsed, open),
-                  {},
-                  derive_seed(options.seed, fmt::format("fisher/{}", sources.size()))};
+    Source source{parsed.str(), open_dataset(parsed, open), {}};
     check_input(model, *source.data, source.spec);
     if (reads_labels(options) && !source.data->has_labels()) {
-      throw Error(source.spec, "has no labels, which --fisher empirical needs; exact and sampled don't");
+      throw Error(source.spec, "has no labels, which --fisher empirical needs; the others don't");
     }
     const int64_t size = std::min(left, source.data->size());
     for (int64_t row = shard.index; row < size; row += shard.count) source.rows.push_back(row);
@@ -131,6 +130,12 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
     sources.push_back(std::move(source));
   }
   return sources;
+}
+
+// Of draws for a source's rows, whose numbers complete it: shards draw what the whole would. Data that are fed once
+// more, after `fed` samples, get other draws: the same would tell nothing new.
+uint64_t seed_of_draws(uint64_t seed, int64_t fed, size_t source) {
+  return derive_seed(seed, fmt::format("fisher/{}/{}", fed, source));
 }
 
 // Labels stay unread, so they aren't compared.
@@ -280,14 +285,16 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
     order.batch_size = estimator.part_size(some->data->images({some->rows[0]}));
   }
   order.labels = reads_labels(options);
-  for (auto& source : sources) {
+  for (size_t s = 0; s < sources.size(); s++) {
+    Source& source = sources[s];
+    const uint64_t seed = seed_of_draws(options.seed, record.count, s);
     Loader loader(*source.data, source.rows, order);
     int64_t at = 0;
     for (Batch batch; loader.next(batch);) {
       at::Tensor given;
       const int64_t n = batch.images.size(0);
       if (order.labels) given = targets_of(model, batch.labels, source.spec);
-      if (options.fisher == "sampled") given = draws({source.rows.data() + at, static_cast<size_t>(n)}, source.seed);
+      if (takes(Fisher::kSampled, options)) given = draws({source.rows.data() + at, static_cast<size_t>(n)}, seed);
       at += n;
       estimator.add(batch.images, given);
       fed += batch.images.size(0);
