@@ -17,26 +17,42 @@ namespace {
 
 constexpr int64_t kSamples = 60;
 
-// A model that is to learn its task "b", after "a" where there is an importance to be penalised with.
-Model learner(MemoryDataset& data, bool penalised) {
+void add_task(Model& model, const char* name, std::vector<int64_t> classes, Scenario scenario) {
+  TaskRecord task;
+  task.name = name;
+  task.data = "clouds";
+  task.classes = std::move(classes);
+  task.scenario = scenario;
+  model.add_task(task);
+}
+
+// A model that is to learn its task, on `data`; after another where there is an importance to be penalised with: in
+// scenario class of other classes, so that the head has grown.
+Model learner(MemoryDataset& data, bool penalised, Scenario scenario = Scenario::kTask) {
   Model model(make_architecture("mlp:5", data.sample_shape()), 3);
-  for (const char* name : {"a", "b"}) {
-    TaskRecord task;
-    task.name = name;
-    task.data = "clouds";
-    task.classes = data.classes();
-    model.add_task(task);
-    if (!penalised) break;
+  if (penalised) {
+    const bool grows = scenario == Scenario::kClass;
+    add_task(model, "before", grows ? std::vector<int64_t>{7, 8} : data.classes(), scenario);
+    auto& record = model.file.importance;
+    torch::manual_seed(8);
+    for (const auto& [name, value] : model.shared_parameters()) {
+      record.closed[name] = torch::rand(value.sizes());
+      record.sum[name] = torch::rand(value.sizes(), at::kDouble);
+    }
+    record.count = record.tasks = record.closed_tasks = 1;
+    record.method = "si";
+    record.estimator = "path:0.05";
+    record.combine = "sum";
   }
-  auto& record = model.file.importance;
-  torch::manual_seed(8);
-  for (const auto& [name, value] : model.shared_parameters())
-    if (penalised) record.sum[name] = torch::rand(value.sizes(), at::kDouble);
-  if (penalised) record.count = record.tasks = 1;
-  record.method = penalised ? "si" : "";
-  record.estimator = "path:0.1";
-  record.combine = penalised ? "sum" : "";
+  add_task(model, "now", data.classes(), scenario);
   return model;
+}
+
+// Ω of both, added up by hand.
+NamedTensors omega_of(const ImportanceRecord& record) {
+  NamedTensors omega;
+  for (const auto& [name, sum] : record.sum) omega[name] = record.closed.at(name).to(at::kDouble) + sum;
+  return omega;
 }
 
 TrainOptions options_of(OptimizerOptions::Kind kind) {
@@ -61,10 +77,16 @@ class ByHand {
     std::iota(rows.begin(), rows.end(), 0);
     images_ = data.images(rows).to(at::kDouble);
     labels_ = data.labels(rows);
-    omega_ = total_importance(model.file.importance);
+    omega_ = omega_of(model.file.importance);
     for (const auto& [name, value] : model.shared_parameters()) theta_[name] = value.to(at::kDouble).clone();
-    for (const auto& [name, value] : model.head_parameters(model.tasks().back()))
-      theta_["own." + name] = value.to(at::kDouble).clone();
+    const TaskRecord& task = model.tasks().back();
+    if (task.scenario == Scenario::kTask) {
+      for (const auto& [name, value] : model.head_parameters(task))
+        theta_["head." + name] = value.to(at::kDouble).clone();
+    }
+    // In scenario class the new outputs come after those that were there.
+    const int64_t others = theta_.at("head.bias").size(0) - static_cast<int64_t>(task.classes.size());
+    labels_ = labels_ + others;
     for (const auto& [name, value] : theta_) {
       start_[name] = value.clone();
       for (auto* zeros : {&path_, &mean_, &square_}) (*zeros)[name] = at::zeros_like(value);
@@ -83,7 +105,7 @@ class ByHand {
     std::vector<at::Tensor> leaves;
     for (auto& [name, value] : theta_) leaves.push_back(value = value.detach().requires_grad_(true));
     const auto hidden = at::relu(at::linear(images_, theta_["fc1.weight"], theta_["fc1.bias"]));
-    const auto outputs = at::linear(hidden, theta_["own.weight"], theta_["own.bias"]);
+    const auto outputs = at::linear(hidden, theta_["head.weight"], theta_["head.bias"]);
     const auto gradients = torch::autograd::grad({at::cross_entropy_loss(outputs, labels_)}, leaves);
     at::NoGradGuard no_grad;
     size_t i = 0;
@@ -119,6 +141,33 @@ class ByHand {
   NamedTensors omega_, theta_, start_, path_, mean_, square_;
 };
 
+double distance(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+// Whether training takes the way, and leaves the importance, that are computed by hand.
+void check_path(Model model, MemoryDataset& data, const TrainOptions& options) {
+  const ByHand want(model, data, options);
+  const auto before = omega_of(model.file.importance);
+  train(model, data, options);
+  const auto& record = model.file.importance;
+  CHECK(record.method == "si");
+  CHECK(record.estimator == "path:0.05");
+  CHECK(record.combine == "sum");
+  CHECK(record.count == 1);
+  CHECK(record.tasks == static_cast<int64_t>(model.tasks().size()));
+  const bool own_head = model.tasks().back().scenario == Scenario::kTask;
+  CHECK(record.sum.size() == (own_head ? 2 : 4));
+  CHECK(record.closed.size() == before.size());
+  for (const auto& [name, sum] : record.sum) {
+    CAPTURE(name);
+    const auto expected = want.omega(name);
+    const double largest = expected.max().item<double>();
+    CHECK(largest > 1e-3);
+    CHECK(distance(sum, expected) < 1e-4 * largest);
+    CHECK(distance(model.file.weights.at(name), want.theta().at(name)) < 1e-5);
+    if (before.count(name)) CHECK(distance(record.closed.at(name), before.at(name)) < 1e-6);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("SI's importance is that of a path followed step by step in double") {
@@ -126,27 +175,13 @@ TEST_CASE("SI's importance is that of a path followed step by step in double") {
   using Kind = OptimizerOptions::Kind;
   for (const auto kind : {Kind::kSgd, Kind::kAdam}) {
     for (const auto step : {PenaltyStep::kGradient, PenaltyStep::kProximal}) {
-      for (const bool penalised : {false, true}) {
-        CAPTURE(penalised);
-        auto options = options_of(kind);
-        options.penalty_step = step;
-        auto model = learner(data, penalised);
-        const ByHand want(model, data, options);
-        const auto before = total_importance(model.file.importance);
-        train(model, data, options);
-        const auto& record = model.file.importance;
-        CHECK(record.method == "si");
-        CHECK(record.estimator == "path:0.05");
-        CHECK(record.combine == "sum");
-        CHECK(record.count == 1);
-        CHECK(record.tasks == static_cast<int64_t>(model.tasks().size()));
-        CHECK(record.sum.size() == 2);  // the head is the task's own
-        for (const auto& [name, sum] : record.sum) {
-          const auto expected = want.omega(name);
-          CHECK(expected.max().item<double>() > 1e-3);
-          CHECK((sum - expected).abs().max().item<double>() < 1e-4 * expected.max().item<double>());
-          CHECK((model.file.weights.at(name) - want.theta().at(name)).abs().max().item<double>() < 1e-5);
-          if (penalised) CHECK(record.closed.at(name).equal(before.at(name)));
+      auto options = options_of(kind);
+      options.penalty_step = step;
+      for (const auto scenario : {Scenario::kTask, Scenario::kDomain, Scenario::kClass}) {
+        for (const bool penalised : {false, true}) {
+          CAPTURE(to_string(scenario));
+          CAPTURE(penalised);
+          check_path(learner(data, penalised, scenario), data, options);
         }
       }
     }
@@ -189,6 +224,16 @@ TEST_CASE("a path that was interrupted goes on bit for bit, and ends where the k
     for (const auto& [name, sum] : whole.file.importance.sum) CHECK(sum.equal(until_best.file.importance.sum.at(name)));
   }
   std::remove(path.c_str());
+}
+
+TEST_CASE("a path isn't added to importance of another kind") {
+  auto data = MemoryDataset::clouds(kSamples, 4, 3, 2);
+  auto model = learner(data, true);
+  CHECK_NOTHROW(check_path_importance(model, 0.05));
+  CHECK_THROWS_WITH_AS(check_path_importance(model, 0.1), doctest::Contains("method si, estimator path:0.05,"), Error);
+  model.file.importance.method = "mas";
+  CHECK_THROWS_WITH_AS(check_path_importance(model, 0.05), doctest::Contains("hold importance of method mas"), Error);
+  CHECK_THROWS_AS(set_path_importance(model, begin_path(model), 0.05), Error);
 }
 
 TEST_CASE("a checkpoint without the path that it should have is refused") {
