@@ -100,7 +100,7 @@ forgets_less() {
   mas-importance -q 1.h5 -o omega.h5
   mas-train -q omega.h5 --data "$small,classes=2-3" --epochs 1 -o later.h5
   fails 1 "mas-importance: later.h5: the weights that its earlier importance belongs to are gone, and --combine anchors needs them; give it from the first task on, before the next is trained" \
-    mas-importance later.h5 --method ewc --combine anchors -o x.h5
+    mas-importance later.h5 --combine anchors -o x.h5
   mas-train -q --arch mlp:8 --data "$small,classes=0-1" --epochs 1 --track si -o si.h5
   fails 1 "mas-importance: si.h5: holds samples of method si, estimator path:0.001, outputs head; feed the same, or start anew with --reset" \
     mas-importance si.h5 -o x.h5
