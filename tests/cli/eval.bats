@@ -133,6 +133,42 @@ assert o["groups"][1]["acc"]["deviation"] is None
 P
 }
 
+@test "a copy of a run is no other run, and a checkpoint is none" {
+  mas-train -q --seed 1 --arch mlp:8 --data "$small,classes=0-1" --epochs 1 --checkpoint ck.h5 -o a.h5
+  cp a.h5 copy.h5
+  fails 1 "mas-eval: a.h5: has the same seeds as a.h5, so it is no other run; give it once" mas-eval --runs a.h5 a.h5
+  fails 1 "mas-eval: copy.h5: has the same seeds as a.h5, so it is no other run; give it once" mas-eval --runs a.h5 copy.h5 --json
+  fails 1 "mas-eval: ck.h5: is a checkpoint, and no run ends with one; --resume it first" mas-eval --runs a.h5 ck.h5
+}
+
+@test "runs of importance of other samples are another group" {
+  for seed in 1 2; do
+    mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o "$seed.h5"
+    mas-importance -q "$seed.h5" -o "all$seed.h5"
+    mas-importance -q "$seed.h5" --limit 1 -o "one$seed.h5"
+  done
+  mas-eval --runs all1.h5 one1.h5 all2.h5 one2.h5 >report
+  grep -q "^all1.h5 \.\.\. *2 " report
+  grep -q "^one1.h5 \.\.\. *2 " report
+}
+
+@test "a measure that a run lacks is null in its place" {
+  for seed in 1 2; do
+    first=(mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1)
+    [ $seed = 2 ] || first+=(--no-results)
+    "${first[@]}" | mas-train -q - --seed "$seed" --data "$small,classes=2-3" --epochs 1 -o "$seed.h5"
+  done
+  mas-eval --runs 1.h5 2.h5 | grep -q "^1.h5 .* [-+][0-9.]* (1 of 2) "
+  mas-eval --runs 1.h5 2.h5 --json >object
+  mas-eval 2.h5 --json >single
+  /usr/bin/python3 - <<'P'
+import json
+group, = json.load(open("object"))["groups"]
+assert group["acc"]["n"] == 2 and None not in group["acc"]["values"]
+assert group["bwt"]["n"] == 1 and group["bwt"]["values"] == [None, json.load(open("single"))["bwt"]]
+P
+}
+
 @test "intransigence is told against a model of all tasks" {
   mas-eval "$(models)/both.h5" --joint "$(models)/both.h5" >report
   grep -q "^intransigence " report

@@ -34,7 +34,9 @@ void add_row(Table& table, const char* name, const std::vector<std::optional<dou
 std::string spread(const std::vector<std::optional<double>>& values, bool sign) {
   const auto s = statistic(values);
   if (!s) return "-";
-  return percent(s->mean, sign) + (s->deviation ? fmt::format(" ± {:.2f}", 100 * *s->deviation) : "");
+  const bool all = s->n == static_cast<int64_t>(values.size());
+  return percent(s->mean, sign) + (s->deviation ? fmt::format(" ± {:.2f}", 100 * *s->deviation) : "") +
+         (all ? "" : fmt::format(" ({} of {})", s->n, values.size()));
 }
 
 std::string interval(const std::optional<Statistic>& s, bool sign = false) {

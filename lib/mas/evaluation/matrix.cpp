@@ -41,12 +41,6 @@ Cell difference(const Cell& a, const Cell& b) {
 
 nlohmann::json to_value(const Cell& cell) { return cell ? nlohmann::json(*cell) : nlohmann::json(nullptr); }
 
-nlohmann::json to_values(const std::vector<Cell>& cells) {
-  auto values = nlohmann::json::array();
-  for (const auto& cell : cells) values.push_back(to_value(cell));
-  return values;
-}
-
 }  // namespace
 
 const std::map<std::string, std::string>& measure_definitions() {
@@ -99,6 +93,12 @@ Measures measure(const AccuracyMatrix& matrix) {
   measures.mean_intransigence = mean(measures.intransigence);
   if (measures.bwt) measures.mean_drop = -*measures.bwt;
   return measures;
+}
+
+nlohmann::json to_values(const std::vector<std::optional<double>>& cells) {
+  auto values = nlohmann::json::array();
+  for (const auto& cell : cells) values.push_back(to_value(cell));
+  return values;
 }
 
 nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {

@@ -39,6 +39,8 @@ Measures measure(const AccuracyMatrix& matrix);
 /// Name of a measure -> its formula, as printed and as in the JSON object.
 const std::map<std::string, std::string>& measure_definitions();
 
+/// An array, null for what is empty.
+nlohmann::json to_values(const std::vector<std::optional<double>>& cells);
 /// The object of `mas-eval --json` (man page mas-eval, JSON).
 nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures);
 /// A header and a line a model; fractions with six digits, empty where there is no value.

@@ -8,7 +8,9 @@
 #include <regex>
 
 #include "mas/error.h"
+#include "mas/fingerprint.h"
 #include "mas/text.h"
+#include "mas/training/checkpoint.h"
 
 namespace mas {
 namespace {
@@ -23,11 +25,26 @@ double student(size_t degrees) {
   return 1.959964 + 2.37227 / n + 2.82249 / (n * n);
 }
 
-std::string without_seeds(const std::string& spec) {
-  static const std::regex seeds("(^|,)(seed|permute)=[0-9]+");
-  return std::regex_replace(spec, seeds, "$1$2=");
+const std::regex& seeds_in_spec() {
+  static const std::regex seeds("(^|,)(seed|permute)=([0-9]+)");
+  return seeds;
 }
 
+std::string without_seeds(const std::string& spec) { return std::regex_replace(spec, seeds_in_spec(), "$1$2="); }
+
+// What tells a run from the others of its group.
+std::string seeds_of(const Model& model) {
+  std::string seeds;
+  for (const auto& task : model.tasks()) {
+    seeds += fmt::format("{}", task.seed);
+    for (std::sregex_iterator it(task.data.begin(), task.data.end(), seeds_in_spec()), end; it != end; ++it)
+      seeds += fmt::format(",{}={}", (*it)[2].str(), (*it)[3].str());
+    seeds += ';';
+  }
+  return seeds;
+}
+
+// What the runs of a group have in common.
 std::string key_of(const Model& model) {
   auto tasks = nlohmann::json::array();
   for (const auto& task : model.tasks()) {
@@ -37,8 +54,13 @@ std::string key_of(const Model& model) {
     record["data"] = without_seeds(task.data);
     tasks.push_back(std::move(record));
   }
+  Fingerprint script;  // whose bytes hold its first weights
+  script.add(model.file.script.data(), model.file.script.size());
   const auto& importance = model.file.importance;
-  return nlohmann::json{model.file.arch, tasks, importance.method, importance.estimator, importance.combine}.dump();
+  return nlohmann::json{model.file.arch,    script.text(),        tasks,
+                        importance.method,  importance.estimator, importance.outputs,
+                        importance.combine, importance.count,     importance.closed_tasks}
+      .dump();
 }
 
 std::vector<double> known(const std::vector<std::optional<double>>& values) {
@@ -51,8 +73,8 @@ std::vector<double> known(const std::vector<std::optional<double>>& values) {
 nlohmann::json to_json(const std::vector<std::optional<double>>& values) {
   const auto s = statistic(values);
   if (!s) return nullptr;
-  nlohmann::json object{
-      {"mean", s->mean}, {"deviation", nullptr}, {"low", nullptr}, {"high", nullptr}, {"values", known(values)}};
+  nlohmann::json object{{"n", s->n},      {"mean", s->mean}, {"deviation", nullptr},
+                        {"low", nullptr}, {"high", nullptr}, {"values", to_values(values)}};
   if (s->deviation) object.update({{"deviation", *s->deviation}, {"low", *s->low}, {"high", *s->high}});
   return object;
 }
@@ -64,6 +86,7 @@ std::optional<Statistic> statistic(const std::vector<std::optional<double>>& all
   if (values.empty()) return {};
   const auto n = static_cast<double>(values.size());
   Statistic s;
+  s.n = static_cast<int64_t>(values.size());
   s.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
   if (values.size() < 2) return s;
   double squares = 0;
@@ -80,15 +103,16 @@ std::vector<std::optional<double>> difference(const RunGroup& group, const RunGr
   const auto &values = group.measures.at(measure), &others = reference.measures.at(measure);
   std::vector<std::optional<double>> all(values.size());
   for (size_t i = 0; i < values.size(); i++) {
-    const auto partner = std::find(reference.seeds.begin(), reference.seeds.end(), group.seeds[i]);
-    if (partner == reference.seeds.end()) continue;
-    const auto& other = others[partner - reference.seeds.begin()];
+    const auto partner = std::find(reference.all_seeds.begin(), reference.all_seeds.end(), group.all_seeds[i]);
+    if (partner == reference.all_seeds.end()) continue;
+    const auto& other = others[partner - reference.all_seeds.begin()];
     if (values[i] && other) all[i] = *values[i] - *other;
   }
   return all;
 }
 
 void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
+  if (has_state(model.file)) throw Error(model.name(), "is a checkpoint, and no run ends with one; --resume it first");
   const Measures m = measure(matrix);
   if (!m.acc) throw Error(model.name(), "has no accuracy on one of its tasks; --runs takes the last model of each run");
   const std::string key = key_of(model);
@@ -100,6 +124,13 @@ void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
     groups_.back().tasks = matrix.tasks;
   }
   RunGroup& group = groups_[at];
+  const std::string seeds = seeds_of(model);
+  const auto twin = std::find(group.all_seeds.begin(), group.all_seeds.end(), seeds);
+  if (twin != group.all_seeds.end()) {
+    throw Error(model.name(), fmt::format("has the same seeds as {}, so it is no other run; give it once",
+                                          group.models[twin - group.all_seeds.begin()]));
+  }
+  group.all_seeds.push_back(seeds);
   group.models.push_back(model.name());
   group.seeds.push_back(model.tasks().front().seed);
   group.measures["acc"].push_back(m.acc);

@@ -14,6 +14,7 @@ namespace mas {
 
 /// What several runs say of one number.
 struct Statistic {
+  int64_t n = 0;  ///< values
   double mean = 0;
   std::optional<double> deviation;  ///< standard deviation of the runs (divided by n − 1); empty for a single one
   std::optional<double> low, high;  ///< 95 % interval of the mean, by Student's t with n − 1 degrees of freedom
@@ -23,17 +24,20 @@ std::optional<Statistic> statistic(const std::vector<std::optional<double>>& val
 
 /// Runs of one experiment: they differ in their seeds alone.
 struct RunGroup {
-  std::vector<std::string> models;  ///< files, in the order given
-  std::vector<uint64_t> seeds;      ///< of their first tasks
+  std::vector<std::string> models;     ///< files, in the order given
+  std::vector<uint64_t> seeds;         ///< of their first tasks
+  std::vector<std::string> all_seeds;  ///< of all tasks and of their data, which tell the runs apart
   std::vector<std::string> tasks;
   std::map<std::string, std::vector<std::optional<double>>> measures;  ///< name (measure_definitions()) -> one a run
 };
 
-/// Collects the last models of runs, and puts those together whose tasks, training options and importance are the same
-/// but for the seeds (also those in data specs: seed=, permute=).
+/// Collects the last models of runs, and puts those together whose network, tasks, training options and importance (how
+/// it was estimated, of how many samples and tasks) are the same but for the seeds (also those in data specs: seed=,
+/// permute=). First weights from a file are no seed: runs that have others are another group.
 class Runs {
  public:
-  /// Throws Error where a run's tasks aren't all learned, so that it has no ACC.
+  /// Throws Error where a run's tasks aren't all learned, so that it has no ACC, for a checkpoint, and for a run whose
+  /// seeds one of its group has already: a copy would count twice.
   void add(const Model& model, const AccuracyMatrix& matrix);
   /// In the order of their first runs.
   const std::vector<RunGroup>& groups() const { return groups_; }
@@ -43,7 +47,7 @@ class Runs {
   std::vector<RunGroup> groups_;
 };
 
-/// `group` minus `reference`, one value for each run of `group` whose seed the other has too: the same first weights
+/// `group` minus `reference`, one value for each run of `group` whose seeds the other has too: the same first weights
 /// and order of samples, so that the difference varies less than the two. Empty values where a run has no partner.
 std::vector<std::optional<double>> difference(const RunGroup& group, const RunGroup& reference,
                                               const std::string& measure);

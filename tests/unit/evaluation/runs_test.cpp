@@ -1,5 +1,9 @@
 #include "mas/evaluation/runs.h"
 
+#include <fmt/format.h>
+
+#include <functional>
+
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
@@ -35,6 +39,7 @@ AccuracyMatrix matrix(double first, double last) {
 
 TEST_CASE("mean, deviation and interval of a few numbers") {
   const Statistic s = statistic({2, 4, {}, 4, 4, 5, 5, 7, 9}).value();
+  CHECK(s.n == 8);
   CHECK(s.mean == 5);
   CHECK(*s.deviation == doctest::Approx(2.13809).epsilon(1e-5));
   CHECK(*s.low == doctest::Approx(5 - 2.36462 * 2.13809 / std::sqrt(8.0)).epsilon(1e-4));
@@ -70,6 +75,7 @@ TEST_CASE("runs that differ in their seeds alone are a group") {
   const auto object = to_json(runs)["groups"];
   CHECK(object[0]["acc"]["mean"].get<double>() == doctest::Approx(0.8));
   CHECK(object[0]["mean_drop"]["values"].size() == 2);
+  CHECK(object[0]["acc"]["n"] == 2);
   CHECK(object[1]["acc"]["deviation"].is_null());
   CHECK(object[0]["fwt"].is_null());
   CHECK(to_csv(runs).find("\n2,mlp:4,1,0.800000,") != std::string::npos);
@@ -92,8 +98,66 @@ TEST_CASE("groups are compared run by run, seed with the same seed") {
   const auto object = to_json(runs)["groups"];
   CHECK(!object[0].contains("difference"));
   CHECK(object[1]["difference"]["acc"]["mean"].get<double>() == doctest::Approx(0.125));
-  CHECK(object[1]["difference"]["acc"]["values"].size() == 2);
+  CHECK(object[1]["difference"]["acc"]["n"] == 2);
+  CHECK(object[1]["difference"]["acc"]["values"].size() == 3);
+  CHECK(object[1]["difference"]["acc"]["values"][1].is_null());
   CHECK(object[1]["difference"]["forgetting"]["mean"].get<double>() == doctest::Approx(-0.25));
+}
+
+TEST_CASE("runs with other importance, or another network to begin with, are another group") {
+  std::vector<std::function<void(Model&)>> changes{[](Model&) {},
+                                                   [](Model& m) { m.file.importance.method = "ewc"; },
+                                                   [](Model& m) { m.file.importance.estimator = "batch:8"; },
+                                                   [](Model& m) { m.file.importance.outputs = "all"; },
+                                                   [](Model& m) { m.file.importance.combine = "ema:0.5"; },
+                                                   [](Model& m) { m.file.importance.count = 1; },
+                                                   [](Model& m) { m.file.importance.closed_tasks = 0; },
+                                                   [](Model& m) { m.file.script = "another module"; },
+                                                   [](Model& m) { m.file.arch["name"] = "another"; }};
+  Runs runs;
+  for (const uint64_t seed : {1, 2}) {
+    for (const auto& change : changes) {
+      Model model = run(seed, 0.5, fmt::format("glyphs,seed={},samples=40", seed + 7));
+      auto& importance = model.file.importance;
+      importance.method = "mas";
+      importance.estimator = "per-sample";
+      importance.combine = "sum";
+      importance.count = 40;
+      importance.closed_tasks = 1;
+      change(model);
+      runs.add(model, matrix(0.8, 0.6));
+    }
+  }
+  REQUIRE(runs.groups().size() == changes.size());
+  for (const auto& group : runs.groups()) CHECK(group.seeds == std::vector<uint64_t>{1, 2});
+}
+
+TEST_CASE("a measure that some runs lack keeps its values in their places") {
+  Runs runs;
+  auto first = matrix(0.8, 0.6), second = first;
+  first.accuracy[0][0].reset();
+  runs.add(run(1, 0.5), first);
+  runs.add(run(2, 0.5), second);
+  const auto bwt = to_json(runs)["groups"][0]["bwt"];
+  CHECK(bwt["n"] == 1);
+  REQUIRE(bwt["values"].size() == 2);
+  CHECK(bwt["values"][0].is_null());
+  CHECK(bwt["values"][1].get<double>() == doctest::Approx(-0.2));
+}
+
+TEST_CASE("a copy of a run, or a checkpoint, is no other run") {
+  Runs runs;
+  runs.add(run(1, 0.5, "glyphs,permute=1"), matrix(0.8, 0.6));
+  CHECK_THROWS_WITH_AS(runs.add(run(1, 0.5, "glyphs,permute=1"), matrix(0.8, 0.7)),
+                       "mlp:4: has the same seeds as mlp:4, so it is no other run; give it once", Error);
+  runs.add(run(1, 0.5, "glyphs,permute=2"), matrix(0.8, 0.6));
+  runs.add(run(1, 1.5, "glyphs,permute=2"), matrix(0.8, 0.7));
+  REQUIRE(runs.groups().size() == 2);
+  CHECK(runs.groups()[0].models.size() == 2);
+  CHECK(*difference(runs.groups()[1], runs.groups()[0], "acc")[0] == doctest::Approx(0.05));
+  auto unfinished = run(2, 0.5);
+  unfinished.file.progress = {{"epoch", 1}};
+  CHECK_THROWS_WITH_AS(runs.add(unfinished, matrix(0.8, 0.6)), doctest::Contains("is a checkpoint"), Error);
 }
 
 TEST_CASE("a run whose measures can't be told is refused") {
