@@ -7,6 +7,7 @@
 #include "mas/data/identity.h"
 #include "mas/data/remarks.h"
 #include "mas/error.h"
+#include "mas/fingerprint.h"
 #include "mas/importance/path_integral.h"
 #include "mas/io/atomic_file.h"
 #include "mas/model/architecture.h"
@@ -173,9 +174,20 @@ TrainOptions train_options(const TaskOptions& o, const Model& model) {
   return train;
 }
 
+// What tells weights from others, for the records of the tasks that start from them.
+std::string content_of(const StateDict& weights) {
+  Fingerprint content;
+  for (const auto& [name, value] : weights.tensors) {
+    const at::Tensor values = value.contiguous();
+    content.add(name.data(), name.size());
+    content.add(values.data_ptr(), values.nbytes());
+  }
+  return content.text();
+}
+
 // Weights from elsewhere; the task is there already, because its head may be among them.
-void initialize_from_file(const std::string& path, Model& model, std::vector<std::string>& remarks) {
-  for (const auto& notice : adopt_weights(model, read_state_dict(path), input_name(path))) {
+void initialize_from_file(StateDict weights, const std::string& path, Model& model, std::vector<std::string>& remarks) {
+  for (const auto& notice : adopt_weights(model, std::move(weights), input_name(path))) {
     remarks.push_back(input_name(path) + ": " + notice);
   }
 }
@@ -244,14 +256,20 @@ Training prepare_training(const TaskOptions& o) {
   remark_unprotected(o, model, remarks);
   if (!o.arch.empty()) remark_frozen(model, remarks);
   const auto train = train_options(o, model);
+  auto options = to_json(train);
+  StateDict init;
+  if (!o.init.empty()) {
+    init = read_state_dict(o.init);
+    options["init"] = content_of(init);
+  }
   for (size_t i = 0; i < parts.size(); i++) {
     if (i > 0) check_input(model, *parts[i], o.data[i]);
     TaskRecord task = make_record(o, i, model, *parts[i]);
-    task.options = to_json(train);
+    task.options = options;
     model.add_task(task);
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
-  if (!o.init.empty()) initialize_from_file(o.init, model, remarks);
+  if (!o.init.empty()) initialize_from_file(std::move(init), o.init, model, remarks);
   if (train.track_si) check_path_importance(model, train.xi);
   if (train.track_si && model.trainable_parameters().empty()) {
     throw Error(model.name(),

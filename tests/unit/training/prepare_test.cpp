@@ -1,5 +1,7 @@
 #include "mas/training/prepare.h"
 
+#include <fmt/format.h>
+
 #include "mas/error.h"
 #include "mas/training/checkpoint.h"
 #include "unit/doctest_torch.h"
@@ -58,6 +60,23 @@ TEST_CASE("a first task gets a network that fits its data, and a record with the
   CHECK(training.remarks.empty());
   options.train.optimizer.kind = OptimizerOptions::Kind::kSgd;
   CHECK(prepare_training(options).options.optimizer.lr == 1e-2);
+}
+
+TEST_CASE("which weights a network began with stands in its record") {
+  const Scratch folder;
+  const auto begun = [&](uint64_t seed, const std::string& init) {
+    auto options = first_task();
+    options.seed = seed;
+    options.init = init;
+    return prepare_training(options).model;
+  };
+  for (const uint64_t seed : {1, 2}) write_model(begun(seed, "").file, folder / fmt::format("{}.h5", seed));
+  const auto first = begun(3, folder / "1.h5"), again = begun(4, folder / "1.h5"), other = begun(3, folder / "2.h5");
+  CHECK(first.file.weights.at("fc1.weight").equal(again.file.weights.at("fc1.weight")));
+  CHECK(first.tasks()[0].options["init"].get<std::string>().size() == 32);
+  CHECK(first.tasks()[0].options == again.tasks()[0].options);
+  CHECK(first.tasks()[0].options != other.tasks()[0].options);
+  CHECK(!begun(3, "").tasks()[0].options.contains("init"));
 }
 
 TEST_CASE("a task on the test part is remarked on") {
