@@ -94,6 +94,9 @@ with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["ima
   mas-train -q --arch mlp:8 --data "$small,classes=0-1" --task other --epochs 1 -o o.h5
   fails 1 "mas-eval: o.h5: learned other where $(models)/first.h5 learned first: not the same sequence of tasks" \
     mas-eval "$(models)/first.h5" o.h5
+  mas-train -q --arch mlp:8 --data "$small,classes=5-9" --task first --epochs 1 -o other.h5
+  fails 1 "mas-eval: $(models)/both.h5: its task first has other classes than that of other.h5: not the same task" \
+    mas-eval other.h5 "$(models)/both.h5"
 }
 
 @test "models out of order have a matrix, and a line says why no measures" {

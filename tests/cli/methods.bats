@@ -68,6 +68,25 @@ forgets_less() {
   cmp <(mas-export mean.h5 --format csv) <(mas-export bare.h5 --format csv)
 }
 
+@test "models of different chains aren't merged" {
+  for seed in 1 2; do
+    mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o "$seed-1.h5"
+    mas-train -q --seed "$seed" "$seed-1.h5" --data "$small,classes=2-3" --epochs 1 -o "$seed-2.h5"
+  done
+  fails 1 "mas-train: 2-2.h5: its record of task task1 isn't that in 1-1.h5 (they differ in seed); give the models that one chain of trainings left" \
+    mas-train --merge mean 1-1.h5 2-2.h5 -o x.h5
+  mas-train -q --seed 1 --arch mlp:8 --data "$small,classes=4-5" --epochs 1 -o other.h5
+  fails 1 "mas-train: 1-2.h5: its task task1 has other classes than that of other.h5: not the same task" \
+    mas-train --merge mean other.h5 1-2.h5 -o x.h5
+  mas-importance -q 1-1.h5 --method ewc --reset -o f1.h5
+  mas-importance -q 1-2.h5 --method ewc --fisher empirical -o f2.h5
+  fails 1 "mas-train: f2.h5: its Fisher information (fisher-empirical, outputs head) was estimated otherwise than that of f1.h5 (fisher-exact, outputs head); --merge mode needs all alike" \
+    mas-train --merge mode f1.h5 f2.h5 -o x.h5
+  [ ! -e x.h5 ]
+  silent mas-importance -q 1-2.h5 --method ewc -o f2.h5
+  silent mas-train -q --merge mode f1.h5 f2.h5 -o x.h5
+}
+
 @test "joint training learns all tasks at once, in every scenario" {
   for scenario in task domain class; do
     silent mas-train --arch mlp:40 --scenario "$scenario" --data "$data,classes=0-1" --task a --data "$data,classes=2-3" --task b \

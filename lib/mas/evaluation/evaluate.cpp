@@ -7,6 +7,7 @@
 #include "mas/data/identity.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
+#include "mas/model/sequence.h"
 
 namespace mas {
 namespace {
@@ -99,41 +100,43 @@ AccuracyMatrix evaluate_one(Model& model, const OpenOptions& options, const Eval
   return matrix;
 }
 
+// Of several the last.
+const Model& longest(const std::vector<Model>& models) {
+  const Model* found = &models.front();
+  for (const auto& model : models) {
+    if (model.tasks().size() >= found->tasks().size()) found = &model;
+  }
+  return *found;
+}
+
 }  // namespace
 
 std::vector<Model> open_models(const std::vector<std::string>& paths) {
   std::vector<Model> models;
   for (const auto& path : paths) {
-    models.emplace_back(read_model(path), path);
-    const auto& tasks = models.back().tasks();
-    if (tasks.empty()) throw Error(path, "has learned no task; teach it one with mas-train");
-    if (models.size() == 1) continue;
-    const auto& before = models[models.size() - 2].tasks();
-    for (size_t i = 0; i < before.size() && i < tasks.size(); i++) {
-      if (before[i].name == tasks[i].name) continue;
-      throw Error(path, fmt::format("learned {} where {} learned {}: not the same sequence of tasks", tasks[i].name,
-                                    models[models.size() - 2].name(), before[i].name));
-    }
+    Model model(read_model(path), path);
+    if (model.tasks().empty()) throw Error(path, "has learned no task; teach it one with mas-train");
+    if (!models.empty()) check_same_tasks(longest(models), model);
+    models.push_back(std::move(model));
   }
   return models;
 }
 
+const std::vector<TaskRecord>& all_tasks(const std::vector<Model>& models) { return longest(models).tasks(); }
+
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
                               const EvaluationProgress& progress) {
-  const Model* longest = &models.front();
-  for (const auto& model : models) {
-    if (model.tasks().size() >= longest->tasks().size()) longest = &model;
-  }
+  const auto& tasks = all_tasks(models);
   AccuracyMatrix matrix;
   if (models.size() == 1) {
     matrix = evaluate_one(models.front(), options, progress);
   } else {
-    for (const auto& task : longest->tasks()) matrix.tasks.push_back(task.name);
-    Counter counter(progress, models.size() * longest->tasks().size());
+    for (const auto& task : tasks) matrix.tasks.push_back(task.name);
+    Counter counter(progress, models.size() * tasks.size());
     for (auto& model : models) {
       matrix.learned.push_back(static_cast<int64_t>(model.tasks().size()));
       matrix.models.push_back(model.name());
-      matrix.accuracy.push_back(measure_row(model, longest->tasks(), options, counter));
+      matrix.accuracy.push_back(measure_row(model, tasks, options, counter));
     }
   }
   const auto learned = static_cast<size_t>(matrix.learned.back());
@@ -143,14 +146,14 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
                     "the last one with all tasks",
                     matrix.models.back(), learned, matrix.tasks.size()));
   }
-  for (const auto& task : longest->tasks()) {
+  for (const auto& task : tasks) {
     if (has_changed(task, options))
       matrix.notes.push_back(fmt::format("{}: {} isn't what it learned", task.name, task.data));
     if (DataSpec::parse(task.data).split == Split::kTest)
       matrix.notes.push_back(fmt::format("{}: tested on what it learned, {}", task.name, task.data));
   }
   try {
-    matrix.untrained = measure_untrained(*longest, options);
+    matrix.untrained = measure_untrained(longest(models), options);
   } catch (const Error&) {
     if (models.size() > 1) throw;  // a single model may have outlived its data; then there is no FWT
   }

@@ -12,12 +12,16 @@ namespace mas {
 /// Called after each cell of a matrix: how many are done, of how many.
 using EvaluationProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Reads models that learned the same sequence of tasks, in the order given. Throws Error naming the file.
+/// Reads models that learned the same sequence of tasks (check_same_tasks()), in the order given. Throws Error naming
+/// the file.
 std::vector<Model> open_models(const std::vector<std::string>& paths);
 
-/// Measures each model on the test data of each task of the one that learned most. With a single model the rows that
-/// travel in its file come first, and its own row is measured anew, or taken as recorded, or left empty, with a note,
-/// where a task's data can't be had. Throws Error where that leaves no accuracy of it at all.
+/// The tasks of the model that learned most: the columns of the matrix.
+const std::vector<TaskRecord>& all_tasks(const std::vector<Model>& models);
+
+/// Measures each model on the test data of all_tasks(). With a single model the rows that travel in its file come
+/// first, and its own row is measured anew, or taken as recorded, or left empty, with a note, where a task's data can't
+/// be had. Throws Error where that leaves no accuracy of it at all.
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
                               const EvaluationProgress& progress = {});
 

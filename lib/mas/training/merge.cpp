@@ -4,6 +4,7 @@
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/model/sequence.h"
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 
@@ -37,28 +38,20 @@ std::vector<double> parse_weights(const MergeOptions& o) {
   return weights;
 }
 
-void check_continues(const Model& earlier, const Model& later) {
-  if (earlier.file.arch != later.file.arch || earlier.file.script != later.file.script)
-    throw Error(later.name(), fmt::format("its network isn't that of {}", earlier.name()));
-  const auto &before = earlier.tasks(), &after = later.tasks();
-  for (size_t i = 0; i < before.size() && i < after.size(); i++) {
-    if (before[i].name == after[i].name) continue;
-    throw Error(later.name(), fmt::format("learned {} where {} learned {}: not the same sequence of tasks",
-                                          after[i].name, earlier.name(), before[i].name));
+// Of all files alike, for they are weighed against each other.
+void check_fisher(const Model& model, const Model& first) {
+  const auto &record = model.file.importance, &wanted = first.file.importance;
+  if (record.method != "ewc" || record.sum.empty() || record.tasks != static_cast<int64_t>(model.tasks().size())) {
+    throw Error(model.name(),
+                fmt::format("has no Fisher information of task {}, which --merge mode needs; make it with "
+                            "mas-importance --method ewc",
+                            model.tasks().back().name));
   }
-  if (after.size() <= before.size()) {
-    throw Error(later.name(), fmt::format("has learned no more tasks than {}; give the models in the order of learning",
-                                          earlier.name()));
-  }
-}
-
-void check_fisher(const Model& model) {
-  const auto& record = model.file.importance;
-  if (record.method == "ewc" && !record.sum.empty() && record.tasks == static_cast<int64_t>(model.tasks().size()))
-    return;
-  throw Error(model.name(), fmt::format("has no Fisher information of task {}, which --merge mode needs; make it with "
-                                        "mas-importance --method ewc",
-                                        model.tasks().back().name));
+  if (record.estimator == wanted.estimator && record.outputs == wanted.outputs) return;
+  throw Error(model.name(),
+              fmt::format("its Fisher information ({}, outputs {}) was estimated otherwise than that of {} "
+                          "({}, outputs {}); --merge mode needs all alike",
+                          record.estimator, record.outputs, first.name(), wanted.estimator, wanted.outputs));
 }
 
 std::vector<Model> open_chain(const MergeOptions& o, bool mode) {
@@ -69,7 +62,7 @@ std::vector<Model> open_chain(const MergeOptions& o, bool mode) {
     if (has_state(model.file)) throw Error(model.name(), "is a checkpoint; end its training with --resume first");
     if (model.tasks().empty()) throw Error(model.name(), "has learned no task");
     if (!models.empty()) check_continues(models.back(), model);
-    if (mode) check_fisher(model);
+    if (mode) check_fisher(model, models.empty() ? model : models.front());
     models.push_back(std::move(model));
   }
   return models;

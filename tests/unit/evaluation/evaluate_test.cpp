@@ -158,6 +158,19 @@ TEST_CASE("models of one sequence open together, others don't") {
                        doctest::Contains("not the same sequence of tasks"), Error);
 }
 
+TEST_CASE("models are compared with the one that learned most, not with their neighbours") {
+  const mas::test::Scratch scratch;
+  Model short_one(make_architecture("mlp:8", {1, 28, 28}), 7);
+  short_one.add_task(task("early", "glyphs", {0, 1, 2}));
+  auto one = two_tasks(), other = two_tasks();
+  other.file.tasks[1]["classes"] = {7, 8, 9};
+  write_model(one.file, scratch / "one.h5");
+  write_model(short_one.file, scratch / "short.h5");
+  write_model(other.file, scratch / "other.h5");
+  CHECK_THROWS_WITH_AS(open_models({scratch / "one.h5", scratch / "short.h5", scratch / "other.h5"}),
+                       doctest::Contains("other.h5: its task late has other classes than that of"), Error);
+}
+
 TEST_CASE("rows of nonsense are refused by name") {
   auto model = two_tasks();
   model.file.results = nlohmann::json::parse(R"([{"learned": 3, "accuracy": {}}])");

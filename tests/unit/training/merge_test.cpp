@@ -1,5 +1,7 @@
 #include "mas/training/merge.h"
 
+#include <fmt/format.h>
+
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "unit/doctest_torch.h"
@@ -137,6 +139,13 @@ TEST_CASE("models that can't be merged are refused by name") {
   std::swap(options.models[0], options.models[1]);
   CHECK(fault(options) == sound.models[0] + ": has learned no more tasks than " + sound.models[1] +
                               "; give the models in the order of learning");
+  auto reseeded = chain(Scenario::kTask, 2);
+  reseeded[0].file.tasks[0]["seed"] = 5;
+  options = sound;
+  options.models[0] = folder / "reseeded.h5";
+  write_model(reseeded[0].file, options.models[0]);
+  CHECK(fault(options) == sound.models[1] + ": its record of task a isn't that in " + options.models[0] +
+                              " (they differ in seed); give the models that one chain of trainings left");
   options = sound;
   models[0].file.tasks[0]["name"] = "z";
   models[0].file.heads["z"] = models[0].file.heads["a"];
@@ -170,5 +179,23 @@ TEST_CASE("mode needs the Fisher information of each file's last task") {
           options.models[1] +
               ": has no Fisher information of task b, which --merge mode needs; make it with "
               "mas-importance --method ewc");
+  }
+}
+
+TEST_CASE("mode weighs Fisher information that was estimated alike") {
+  const Scratch folder;
+  for (const char* what : {"estimator", "outputs"}) {
+    auto models = chain(Scenario::kTask, 2);
+    for (auto& model : models) model.file.importance.estimator = "fisher-exact";
+    auto& record = models[1].file.importance;
+    (what == std::string("outputs") ? record.outputs : record.estimator) =
+        what == std::string("outputs") ? "all" : "fisher-sampled";
+    auto options = write_chain(models, folder);
+    CHECK(error_of([&] { merge_models(options); }).empty());
+    options.rule = "mode";
+    CHECK(error_of([&] { merge_models(options); }) ==
+          fmt::format("{}: its Fisher information ({}, outputs {}) was estimated otherwise than that of {} "
+                      "(fisher-exact, outputs head); --merge mode needs all alike",
+                      options.models[1], record.estimator, record.outputs, options.models[0]));
   }
 }
