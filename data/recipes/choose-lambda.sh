@@ -37,7 +37,8 @@ for lambda in $lambdas; do
   for seed in $seeds; do echo "$lambda" "$seed"; done
 done | in_parallel run
 
-# Of the matrix R: ACC, the mean of the last row over old tasks, and of the diagonal, what each task reached when new.
+# Of the matrix R: ACC, the mean of the last row over old tasks, and of the diagonal, what each task reached when new; -
+# where there is but the last row, of a merged model.
 measure() {  # LAMBDA SEED
   local matrix
   matrix=$(model "$@")
@@ -45,14 +46,16 @@ measure() {  # LAMBDA SEED
   awk -F, -v lambda="$1" '
     NR > 1 { for (i = 2; i <= NF; i++) r[NR - 1, i - 1] = $i; n = NF - 1 }
     END {
-      for (j = 1; j <= n; j++) { acc += r[n, j] / n; new += r[j, j] / n; if (j < n) old += r[n, j] / (n - 1) }
-      print lambda, 100 * acc, 100 * old, 100 * new
+      last = NR - 1
+      for (j = 1; j <= n; j++) { acc += r[last, j] / n; new += r[j, j] / n; if (j < n) old += r[last, j] / (n - 1) }
+      print lambda, 100 * acc, 100 * old, (last == n ? 100 * new : "-")
     }' "$matrix.csv"
 }
 points=$models/$sequence-$scenario/$method.dat
 for lambda in $lambdas; do
   for seed in $seeds; do measure "$lambda" "$seed"; done |
-    awk '{ l = $1; acc += $2; old += $3; new += $4; n++ } END { printf "%s %.2f %.2f %.2f\n", l, acc / n, old / n, new / n }'
+    awk '{ l = $1; acc += $2; old += $3; new += $4; rows = $4; n++ }
+      END { printf "%s %.2f %.2f %s\n", l, acc / n, old / n, rows == "-" ? "-" : sprintf("%.2f", new / n) }'
 done >"$points"
 printf 'λ\tACC\told tasks\tnew tasks\n'
 tr ' ' '\t' <"$points"

@@ -165,10 +165,12 @@ percent='
   def percent: . * 100 | fixed(2);
   def spread: "\(.mean | percent)" + if .deviation then " ± \(.deviation | percent)" else "" end;'
 
-# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote of one group of runs.
+# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the method has
+# no such measure, as joint training and merging have no forgetting.
 cell() {
   jq -r --arg name "$1" "$percent"'
-    if (.groups | length) == 1 then .groups[0][$name] | spread else error("runs that differ in more than their seeds") end' "$2"
+    if (.groups | length) != 1 then error("runs that differ in more than their seeds")
+    else .groups[0][$name] | if . then spread else "-" end end' "$2"
 }
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.

@@ -102,15 +102,6 @@ at::Tensor merge_tensor(const std::vector<Model>& models, NamedTensors ModelFile
   return mode ? at::where(informed.known(), informed.value(), mean.value()) : mean.value();
 }
 
-// The accuracies that the last model recorded are not those of the merged one.
-void forget_results(ModelFile& file, size_t learned) {
-  auto kept = nlohmann::json::array();
-  for (const auto& row : file.results) {
-    if (!row.is_object() || !row.contains("learned") || row["learned"] != learned) kept.push_back(row);
-  }
-  file.results = std::move(kept);
-}
-
 }  // namespace
 
 Model merge_models(const MergeOptions& o) {
@@ -128,8 +119,8 @@ Model merge_models(const MergeOptions& o) {
   for (auto& [name, value] : weights) last.file.weights.at(name).copy_(value);
   for (auto& [name, value] : buffers) last.file.buffers.at(name).copy_(value);
   last.file.importance = {};
-  last.file.encoders.clear();  // of features that are no longer
-  forget_results(last.file, last.tasks().size());
+  last.file.encoders.clear();                   // of features that are no longer
+  last.file.results = nlohmann::json::array();  // of networks without merging
   last.file.tasks.back()["options"]["merge"] = {{"rule", o.rule}, {"weights", alpha}};
   return std::move(last);
 }

@@ -14,8 +14,8 @@ struct MergeOptions {
 };
 
 /// What tasks share is merged, an element of a head over the files that have it; floating-point buffers are averaged.
-/// Heads of single tasks and other buffers are the last file's. The importance of its weights, and the accuracies that
-/// it recorded of itself, don't outlive them. Throws Error naming the file that doesn't continue the one before
+/// Heads of single tasks and other buffers are the last file's. Importance, encoders and recorded accuracies are left
+/// out: they are of other weights. Throws Error naming the file that doesn't continue the one before
 /// (model/sequence.h), or that lacks the Fisher information of its last task, estimated as in the first, which mode
 /// needs; UsageError for the rest.
 Model merge_models(const MergeOptions& options);

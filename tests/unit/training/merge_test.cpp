@@ -43,7 +43,8 @@ std::vector<Model> chain(Scenario scenario, size_t length) {
     record.method = "ewc";
     record.combine = "anchors";
     model.file.encoders["a"] = new_linear(2, model.network().feature_size(), 1);
-    model.file.results = {{{"learned", t + 1}, {"accuracy", {{"a", 0.5}}}}, {{"learned", 0}}};
+    model.file.results = {{{"learned", 1}, {"accuracy", {{"a", 0.5}}}},
+                          {{"learned", t + 1}, {"accuracy", {{"a", 0.4}}}}};
   }
   return models;
 }
@@ -104,7 +105,7 @@ TEST_CASE("merging is the mean or the mode of the tasks' weights, element by ele
           CHECK(head.at("weight").equal(last.heads.at(task).at("weight")));
         CHECK(merged.file.importance.empty());
         CHECK(merged.file.encoders.empty());
-        CHECK(merged.file.results == nlohmann::json::array({{{"learned", 0}}}));
+        CHECK(merged.file.results.empty());
         CHECK(merged.tasks().size() == 3);
         CHECK(merged.file.tasks.back()["options"]["merge"]["rule"] == options.rule);
         // What is written is what the network computes.
