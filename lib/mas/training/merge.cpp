@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 #include "mas/model/sequence.h"
@@ -102,6 +104,33 @@ at::Tensor merge_tensor(const std::vector<Model>& models, NamedTensors ModelFile
   return mode ? at::where(informed.known(), informed.value(), mean.value()) : mean.value();
 }
 
+// Of the samples of all tasks together, in their shares α: Σ α (σ² + (μ − Σ α μ)²), for the means lie apart, too.
+at::Tensor merge_variance(const std::vector<Model>& models, const std::string& variance, const std::string& mean,
+                          const at::Tensor& merged_mean, const std::vector<double>& alpha) {
+  at::Tensor sum = at::zeros(merged_mean.sizes(), at::kDouble);
+  for (size_t t = 0; t < models.size(); t++) {
+    const auto& buffers = models[t].file.buffers;
+    sum +=
+        alpha[t] * (buffers.at(variance).to(at::kDouble) + (buffers.at(mean).to(at::kDouble) - merged_mean).square());
+  }
+  return sum;
+}
+
+NamedTensors merge_buffers(const std::vector<Model>& models, const std::vector<double>& alpha) {
+  NamedTensors merged;
+  for (const auto& [name, value] : models.back().file.buffers) {
+    if (value.is_floating_point()) merged[name] = merge_tensor(models, &ModelFile::buffers, name, alpha, false);
+  }
+  const std::string ending = "running_var";
+  for (auto& [name, value] : merged) {
+    const size_t layer = name.size() - std::min(name.size(), ending.size());
+    if (name.substr(layer) != ending) continue;
+    const auto mean = merged.find(name.substr(0, layer) + "running_mean");
+    if (mean != merged.end()) value = merge_variance(models, name, mean->first, mean->second, alpha);
+  }
+  return merged;
+}
+
 }  // namespace
 
 Model merge_models(const MergeOptions& o) {
@@ -109,15 +138,13 @@ Model merge_models(const MergeOptions& o) {
   const auto alpha = parse_weights(o);
   auto models = open_chain(o, mode);
   Model& last = models.back();
-  NamedTensors weights, buffers;
+  const NamedTensors buffers = merge_buffers(models, alpha);
+  NamedTensors weights;
   for (const auto& [name, value] : last.file.weights)
     weights[name] = merge_tensor(models, &ModelFile::weights, name, alpha, mode);
-  for (const auto& [name, value] : last.file.buffers) {
-    if (value.is_floating_point()) buffers[name] = merge_tensor(models, &ModelFile::buffers, name, alpha, false);
-  }
   at::NoGradGuard no_grad;
-  for (auto& [name, value] : weights) last.file.weights.at(name).copy_(value);
-  for (auto& [name, value] : buffers) last.file.buffers.at(name).copy_(value);
+  for (const auto& [name, value] : weights) last.file.weights.at(name).copy_(value);
+  for (const auto& [name, value] : buffers) last.file.buffers.at(name).copy_(value);
   last.file.importance = {};
   last.file.encoders.clear();                   // of features that are no longer
   last.file.results = nlohmann::json::array();  // of networks without merging

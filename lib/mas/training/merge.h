@@ -13,11 +13,11 @@ struct MergeOptions {
   std::string weights;        ///< α, "0.2,0.3,0.5": one for each file, divided by their sum; empty: equal
 };
 
-/// What tasks share is merged, an element of a head over the files that have it; floating-point buffers are averaged.
-/// Heads of single tasks and other buffers are the last file's. Importance, encoders and recorded accuracies are left
-/// out: they are of other weights. Throws Error naming the file that doesn't continue the one before
-/// (model/sequence.h), or that lacks the Fisher information of its last task, estimated as in the first, which mode
-/// needs; UsageError for the rest.
+/// What tasks share is merged, an element of a head over the files that have it; floating-point buffers are averaged,
+/// and a running_var beside its running_mean becomes the variance of all tasks' samples. Heads of single tasks and
+/// other buffers are the last file's. Importance, encoders and recorded accuracies are left out: they are of other
+/// weights. Throws Error naming the file that doesn't continue the one before (model/sequence.h), or that lacks the
+/// Fisher information of its last task, estimated as in the first, which mode needs; UsageError for the rest.
 Model merge_models(const MergeOptions& options);
 
 }  // namespace mas

@@ -75,6 +75,19 @@ double by_hand(const std::vector<Model>& models, const std::vector<double>& alph
   return mode && weight > 0 ? value / weight : plain / plain_weight;
 }
 
+// Of all samples: E[x²] − E[x]², where the t-th model saw a share alpha[t] of them.
+double mixed_variance(const std::vector<Model>& models, const std::vector<double>& alpha, int64_t channel) {
+  double total = 0, first = 0, second = 0;
+  for (size_t t = 0; t < models.size(); t++) {
+    const auto& buffers = models[t].file.buffers;
+    const auto mean = buffers.at("norm.running_mean")[channel].item<double>();
+    total += alpha[t];
+    first += alpha[t] * mean;
+    second += alpha[t] * (buffers.at("norm.running_var")[channel].item<double>() + mean * mean);
+  }
+  return second / total - (first / total) * (first / total);
+}
+
 }  // namespace
 
 TEST_CASE("merging is the mean or the mode of the tasks' weights, element by element") {
@@ -101,6 +114,9 @@ TEST_CASE("merging is the mean or the mode of the tasks' weights, element by ele
         for (size_t t = 0; t < 3; t++)
           want += models[t].file.buffers.at("norm.running_mean") * (alpha[t] / (alpha[0] + alpha[1] + alpha[2]));
         CHECK((mean - want).abs().max().item<double>() < 1e-6);
+        const auto& variance = merged.file.buffers.at("norm.running_var");
+        for (int64_t i = 0; i < variance.numel(); i++)
+          CHECK(variance[i].item<double>() == doctest::Approx(mixed_variance(models, alpha, i)).epsilon(1e-6));
         for (const auto& [task, head] : merged.file.heads)
           CHECK(head.at("weight").equal(last.heads.at(task).at("weight")));
         CHECK(merged.file.importance.empty());
