@@ -63,6 +63,19 @@ void report(const Options& o, std::FILE* out, const Result& result, const Derive
   }
 }
 
+// It can be measured, but its training isn't at its end.
+void remark_checkpoint(const mas::Model& model) {
+  if (mas::has_state(model.file))
+    mas::tool::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
+}
+
+std::optional<mas::Model> open_joint(const std::string& path, const std::vector<mas::TaskRecord>& tasks) {
+  if (path.empty()) return {};
+  mas::Model joint = std::move(mas::open_models({path}).front());
+  mas::check_joint(joint, tasks);
+  return joint;
+}
+
 // Each model is the end of a run of its own; one is in memory at a time.
 int compare_runs(const Options& o) {
   mas::Runs runs;
@@ -104,17 +117,14 @@ int evaluate(Options& o) {
     throw mas::UsageError("standard output", "is a terminal, and a model isn't text; use --record FILE or a pipe");
   }
   auto models = mas::open_models(o.models);
-  for (const auto& model : models)
-    if (mas::has_state(model.file))
-      mas::tool::print(stderr, "mas-eval: {}: is a checkpoint, not a trained model\n", model.name());
+  auto joint = open_joint(o.joint, mas::all_tasks(models));
+  for (const auto& model : models) remark_checkpoint(model);
+  if (joint) remark_checkpoint(*joint);
   mas::tool::Progress progress(o.common, "measuring");
   const auto bar = [&](int64_t done, int64_t total) { progress(done, total); };
   auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
                                : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
-  if (!o.joint.empty()) {
-    auto joint = mas::open_models({o.joint});
-    mas::measure_joint(matrix, joint.front(), o.common.open_options());
-  }
+  if (joint) mas::measure_joint(matrix, *joint, mas::all_tasks(models), o.common.open_options());
   progress.clear();
   for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);

@@ -26,14 +26,14 @@ setup_file() { load helper; make_models; }
 import json
 o = json.load(open("object"))
 assert o["schema"] == "mas-eval/1"
-assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "intransigence", "mean_intransigence", "notes", "definitions"}, set(o)
+assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "joint", "intransigence", "mean_intransigence", "notes", "definitions"}, set(o)
 assert o["tasks"] == ["first", "second"] and len(o["accuracy"]) == 2
 r = o["accuracy"]
 assert r[0][1] is None and o["fwt"] is None
 assert abs(o["acc"] - (r[1][0] + r[1][1]) / 2) < 1e-12
 assert abs(o["bwt"] - (r[1][0] - r[0][0])) < 1e-12
 assert abs(o["drop"][0] + o["bwt"]) < 1e-12 and o["mean_drop"] == -o["bwt"]
-assert o["notes"] == []
+assert o["notes"] == [] and o["joint"] == o["intransigence"] == []
 P
 }
 
@@ -172,10 +172,34 @@ assert group["bwt"]["n"] == 1 and group["bwt"]["values"] == [None, json.load(ope
 P
 }
 
-@test "intransigence is told against a model of all tasks" {
-  mas-eval "$(models)/both.h5" --joint "$(models)/both.h5" >report
+@test "intransigence is told against a model of all tasks at once" {
+  mas-train -q --arch mlp:20 --data "$small,classes=0-4" --task first --data "$small,classes=5-9" --task second \
+    --epochs 2 --checkpoint ck.h5 -o joint.h5
+  mas-eval "$(models)/both.h5" --joint joint.h5 >report
+  grep -q "^joint " report
   grep -q "^intransigence " report
-  fails 1 "*has no task second, so it isn't the joint model" mas-eval "$(models)/both.h5" --joint "$(models)/first.h5"
+  mas-eval "$(models)/both.h5" --joint joint.h5 --json >object
+  mas-eval joint.h5 --json >alone
+  /usr/bin/python3 - <<'P'
+import json
+o, alone = (json.load(open(name)) for name in ("object", "alone"))
+assert o["joint"] == alone["accuracy"][0]
+want = [o["joint"][j] - o["accuracy"][j][j] for j in range(2)]
+assert all(abs(a - b) < 1e-12 for a, b in zip(o["intransigence"], want)) and any(want)
+assert abs(o["mean_intransigence"] - sum(want) / 2) < 1e-12
+P
+  mas-eval "$(models)/both.h5" --joint ck.h5 2>err >report
+  [ "$(cat err)" = "mas-eval: ck.h5: is a checkpoint, not a trained model" ]
+  fails 1 "mas-eval: $(models)/both.h5: didn't learn first together with the other tasks, so it isn't the joint model; *" \
+    mas-eval "$(models)/both.h5" --joint "$(models)/both.h5"
+  fails 1 "*has no task second, so it isn't the joint model" mas-eval joint.h5 --joint "$(models)/first.h5"
+}
+
+@test "scenario class has no intransigence" {
+  both=(--data "$small,classes=0-1" --data "$small,classes=2-3")
+  mas-train -q --arch mlp:8 --scenario class "${both[@]}" --epochs 1 -o joint.h5
+  fails 1 "mas-eval: joint.h5: answers among the classes of all tasks in scenario class, *so intransigence can't be told" \
+    mas-eval joint.h5 --joint joint.h5
 }
 
 @test "groups of runs are compared seed by seed" {

@@ -8,6 +8,7 @@
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
 #include "mas/model/sequence.h"
+#include "mas/training/options.h"
 
 namespace mas {
 namespace {
@@ -160,14 +161,36 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& opt
   return matrix;
 }
 
-void measure_joint(AccuracyMatrix& matrix, Model& joint, const OpenOptions& options) {
-  for (const auto& name : matrix.tasks) {
-    const auto& tasks = joint.tasks();
-    const auto task = std::find_if(tasks.begin(), tasks.end(), [&](const TaskRecord& t) { return t.name == name; });
-    if (task == tasks.end())
-      throw Error(joint.name(), fmt::format("has no task {}, so it isn't the joint model", name));
-    matrix.joint.push_back(test_accuracy(joint, *task, options));
+void check_joint(const Model& joint, const std::vector<TaskRecord>& tasks) {
+  if (tasks.front().scenario == Scenario::kClass) {
+    throw Error(joint.name(),
+                "answers among the classes of all tasks in scenario class, but R[j][j] is among those of the first j "
+                "alone, so intransigence can't be told");
   }
+  const auto& own = joint.tasks();
+  const int64_t together = parse_train_options(own.back().options, joint.name()).joint;
+  for (const auto& task : tasks) {
+    const auto same = std::find_if(own.begin(), own.end(), [&](const TaskRecord& t) { return t.name == task.name; });
+    if (same == own.end())
+      throw Error(joint.name(), fmt::format("has no task {}, so it isn't the joint model", task.name));
+    if (same->scenario != task.scenario || same->classes != task.classes) {
+      throw Error(joint.name(),
+                  fmt::format("its task {} is of another scenario or of other classes, so it isn't the joint model",
+                              task.name));
+    }
+    if (own.end() - same > together) {
+      throw Error(joint.name(),
+                  fmt::format("didn't learn {} together with the other tasks, so it isn't the joint model; "
+                              "train one with the --data of all",
+                              task.name));
+    }
+  }
+}
+
+void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskRecord>& tasks,
+                   const OpenOptions& options) {
+  Counter silent({}, 0);
+  matrix.joint = measure_row(joint, tasks, options, silent);
 }
 
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,

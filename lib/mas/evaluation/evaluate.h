@@ -25,9 +25,12 @@ const std::vector<TaskRecord>& all_tasks(const std::vector<Model>& models);
 AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
                               const EvaluationProgress& progress = {});
 
-/// Measures a model that learned all the tasks at once on each of them, for intransigence. Throws Error where it has no
-/// outputs for one.
-void measure_joint(AccuracyMatrix& matrix, Model& joint, const OpenOptions& options);
+/// Throws Error naming `joint` where it didn't learn all these tasks at once (training/joint.h), or in scenario class,
+/// where a model of all tasks answers another question than one of the first j.
+void check_joint(const Model& joint, const std::vector<TaskRecord>& tasks);
+/// Measures such a model on the test data of these tasks, the matrix's columns, for intransigence.
+void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskRecord>& tasks,
+                   const OpenOptions& options);
 
 /// One column: each model's running task on the data that `spec` names, which need labels; on their test part where
 /// they have one and the spec names none.

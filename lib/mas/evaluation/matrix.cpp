@@ -52,7 +52,7 @@ const std::map<std::string, std::string>& measure_definitions() {
       {"drop", "R[j][j] - R[T][j] of each task j"},
       {"mean_drop", "mean of the drop over j < T (-BWT)"},
       {"intransigence",
-       "joint[j] - R[j][j] of each task j, joint: a model of all tasks at once (Chaudhry et al. 2018)"},
+       "joint[j] - R[j][j] of each task j, joint: one model of all T tasks (Chaudhry et al. 2018: of tasks 1 to j)"},
       {"mean_intransigence", "mean over tasks j of the intransigence"},
   };
   return definitions;
@@ -115,6 +115,7 @@ nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
           {"forgetting", to_value(measures.forgetting)},
           {"drop", to_values(measures.drop)},
           {"mean_drop", to_value(measures.mean_drop)},
+          {"joint", to_values(matrix.joint)},
           {"intransigence", to_values(measures.intransigence)},
           {"mean_intransigence", to_value(measures.mean_intransigence)},
           {"notes", matrix.notes},

@@ -3,6 +3,7 @@
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
 #include "mas/model/architecture.h"
+#include "mas/training/options.h"
 #include "unit/doctest_torch.h"
 #include "unit/io/scratch.h"
 #include "unit/model/task.h"
@@ -21,6 +22,19 @@ Model two_tasks(Scenario scenario = Scenario::kTask) {
   Model model(make_architecture("mlp:8", {1, 28, 28}), 7);
   model.add_task(task("early", "glyphs,samples=300,classes=0-2", {0, 1, 2}, scenario));
   model.add_task(task("late", "glyphs,samples=300,classes=3-5", {3, 4, 5}, scenario));
+  return model;
+}
+
+// The same two as trained `together` at a time.
+Model trained_at_once(int64_t together, Scenario scenario = Scenario::kTask) {
+  Model model(make_architecture("mlp:8", {1, 28, 28}), 8);
+  TrainOptions options;
+  options.joint = together;
+  const auto records = two_tasks(scenario).tasks();
+  for (auto record : records) {
+    record.options = to_json(options);
+    model.add_task(record);
+  }
   return model;
 }
 
@@ -169,6 +183,42 @@ TEST_CASE("models are compared with the one that learned most, not with their ne
   write_model(other.file, scratch / "other.h5");
   CHECK_THROWS_WITH_AS(open_models({scratch / "one.h5", scratch / "short.h5", scratch / "other.h5"}),
                        doctest::Contains("other.h5: its task late has other classes than that of"), Error);
+}
+
+TEST_CASE("the joint model is measured on each task, in the matrix's order") {
+  auto joint = trained_at_once(2);
+  const auto tasks = two_tasks().tasks();
+  const std::vector<TaskRecord> columns{tasks[1], tasks[0]};
+  check_joint(joint, columns);
+  AccuracyMatrix matrix;
+  measure_joint(matrix, joint, columns, {});
+  REQUIRE(matrix.joint.size() == 2);
+  CHECK(*matrix.joint[0] == doctest::Approx(accuracy(joint, joint.tasks()[1])));
+  CHECK(*matrix.joint[1] == doctest::Approx(accuracy(joint, joint.tasks()[0])));
+}
+
+TEST_CASE("a model that didn't learn the matrix's tasks at once is no joint model") {
+  const auto tasks = two_tasks().tasks();
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(1), tasks), doctest::Contains("didn't learn early together"), Error);
+  auto later = trained_at_once(2);
+  auto third = task("third", "glyphs", {6, 7});
+  third.options = to_json(TrainOptions{});
+  later.add_task(third);
+  CHECK_THROWS_WITH_AS(check_joint(later, tasks), doctest::Contains("didn't learn early together"), Error);
+  auto more = tasks;
+  more.push_back(third);
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(2), more), doctest::Contains("has no task third"), Error);
+  auto unknown = tasks;
+  unknown[1].name = "other";
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(2), unknown), doctest::Contains("has no task other"), Error);
+  auto other_classes = tasks;
+  other_classes[1].classes = {5, 4, 3};
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(2), other_classes), doctest::Contains("its task late is of another"),
+                       Error);
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(2, Scenario::kDomain), tasks),
+                       doctest::Contains("its task early is of another scenario"), Error);
+  CHECK_THROWS_WITH_AS(check_joint(trained_at_once(2, Scenario::kClass), two_tasks(Scenario::kClass).tasks()),
+                       doctest::Contains("intransigence can't be told"), Error);
 }
 
 TEST_CASE("rows of nonsense are refused by name") {

@@ -37,6 +37,7 @@ TEST_CASE("intransigence is what a model of all tasks at once does better, after
   CHECK(*m.intransigence[0] == doctest::Approx(0.92 - 0.90));
   CHECK(*m.intransigence[2] == doctest::Approx(0.80 - 0.85));
   CHECK(*m.mean_intransigence == doctest::Approx((0.02 + 0.05 - 0.05) / 3));
+  CHECK(to_json(matrix, m)["joint"] == nlohmann::json{0.92, 0.85, 0.80});
 }
 
 TEST_CASE("a measure whose cells are missing is missing, not wrong") {
