@@ -38,6 +38,9 @@ keeps() {
   [ "$got" -ge $((finetune + $2)) ]
 }
 
+# weights FILE: as text.
+weights() { mas-export "$1" --format csv --what weights; }
+
 # forgets_less FILE: than finetune1.h5 to finetune3.h5, by a half.
 forgets_less() {
   local got finetune
@@ -56,7 +59,7 @@ forgets_less() {
   forgets_less ewc3.h5
   chain online domain 3000 "" "--method ewc --combine decay:0.9"
   forgets_less online3.h5
-  run ! cmp -s ewc3.h5 online3.h5
+  run ! cmp -s <(weights ewc3.h5) <(weights online3.h5)
   chain si domain 20 "--track si"
   forgets_less si3.h5
   chain l2 domain 1 "" "--method l2"
@@ -75,7 +78,7 @@ forgets_less() {
   silent mas-train -q --merge mode --merge-weights 3,2,1 f1.h5 f2.h5 f3.h5 -o mode.h5
   keeps mean.h5 300
   keeps mode.h5 300
-  run ! cmp -s mean.h5 mode.h5
+  run ! cmp -s <(weights mean.h5) <(weights mode.h5)
   mas-export mode.h5 | grep -q "3 tasks learned$"
   silent mas-train -q --merge mean --no-results l21.h5 l22.h5 l23.h5 -o bare.h5
   cmp <(mas-export mean.h5 --format csv) <(mas-export bare.h5 --format csv)
@@ -118,10 +121,13 @@ forgets_less() {
 
 @test "every method goes with every scenario" {
   for scenario in task class; do
+    chain finetune "$scenario" 0 ""
     for method in "mas --limit 100" "local --limit 100" "ewc --limit 100" l2; do
       chain "${method%% *}" "$scenario" 1 "" "--method $method"
+      keeps "${method%% *}3.h5" -300
     done
     chain si "$scenario" 1 "--track si"
+    keeps si3.h5 -300
     silent mas-train -q --merge mean "si1.h5" "si2.h5" "si3.h5" -o merged.h5
     mas-eval -q merged.h5 >/dev/null
   done
