@@ -73,9 +73,9 @@ permuted_tasks() {  # DATA N SEED
 }
 
 # lambda_of RECIPE METHOD SCENARIO: `lambda` where it is given, else what choose-lambda.sh found, as lambdas.txt has it; 0
-# for methods without a penalty.
+# for methods that have none. Of lwf and ebll it is the weight of what is distilled.
 lambda_of() {
-  case $2 in finetune | joint | lwf | ebll) echo 0; return ;; esac
+  case $2 in finetune | joint) echo 0; return ;; esac
   [ -z "${lambda-}" ] || { echo "$lambda"; return; }
   awk -v r="$1" -v m="$2" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
@@ -106,8 +106,8 @@ learn_in_turn() {
     online-ewc) importance=(--method ewc --combine sum) ;;
     l2 | imm-mean | imm-mode) importance=(--method l2) ;;
     si) every=(--track si --xi "${xi:-0.001}") ;;
-    lwf) next=(--distill lwf) ;;
-    ebll) start=(--code 100) next=(--distill ebll) ;;
+    lwf) next=(--distill lwf --distill-weight "$lambda") ;;
+    ebll) start=(--code 100) next=(--distill ebll --distill-weight "$lambda") ;;
     *) echo "${0##*/}: $method: no such method" >&2; return 2 ;;
   esac
   for task in "${tasks[@]}"; do
@@ -182,7 +182,8 @@ write_json() {
     printf '{"command": "%s", "version": "%s", "date": "%s", "core_seconds": %d, "results": {' \
       "${quoted//\"/\\\"}" "$(mas-train --version)" "$(made_on)" "$(core_seconds)"
     for part in "$@"; do
-      printf '%s\n"%s": %s' "$comma" "${part%%=*}" "$(<"${part#*=}")"
+      printf '%s\n"%s": ' "$comma" "${part%%=*}"
+      jq 'walk(if type == "string" then sub("^.*/(?=[^/]*[.]h5$)"; "") else . end)' "${part#*=}"  # models without folders
       comma=,
     done
     printf '}}\n'
