@@ -96,7 +96,8 @@ learn() {
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  local start=() next=(--lambda "$lambda" --penalty-step "${step:-gradient}") every=() importance=() states=() model=$out.part
+  local start=() next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
+  [ "$lambda" = 0 ] || next+=(--penalty-step "${step:-gradient}")  # with 0 mas-train refuses to be told a step
   case $method in
     finetune) next=(--lambda 0) ;;
     mas) importance=(--method mas) ;;
