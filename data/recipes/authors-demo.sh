@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The demonstration that the authors of MAS published with their code: split MNIST by task, an MLP of 256 and 256 units, MAS.
-# Trained with sgd and the proximal step: Adam, which scales each weight's step, moves weights that matter to and fro. Prints ACC and forgetting over seeds beside their figures, and writes them as a table and as JSON.
+# Trained with sgd and the proximal step: Adam, which scales each weight's step, moves weights that matter to and fro.
+# Prints ACC and forgetting over seeds beside their figures, and writes them as a table and as JSON.
 #
 #   data/recipes/authors-demo.sh [--seeds "1 2 3 4 5"] [--lambda N] [--epochs N] [--lr N] [--jobs N]
 #                                [--models FOLDER] [--out FOLDER] [--data SPEC]
