@@ -23,7 +23,8 @@ restarts() {
   restarts "$recipes/split-mnist.sh" "${tiny[@]}" --seeds 1 --scenarios task --lambda 1 \
     --methods "finetune ewc online-ewc si mas local lwf ebll l2 imm-mean imm-mode joint"
   cmp first o/split-mnist.md
-  [ "$(grep -cE '^\| (finetune|ewc|online-ewc|si|mas|local|lwf|ebll|l2|imm-mean|imm-mode|joint) \| ([0-9.]+( ± [0-9.]+)?)? \| [0-9.]+ \| [01] \|$' first)" -eq 12 ]
+  [ "$(grep -cE '^\| (finetune|ewc|online-ewc|si|mas|local|lwf|ebll|l2|imm-mean|imm-mode|joint) \| ([0-9.]+( ± [0-9.]+)?)? \| [0-9.]+ \|$' first)" -eq 12 ]
+  [ "$(grep -cE '^\| [a-z0-9-]+ \| [01] \|$' first)" -eq 12 ]
   jq -e '.results | length == 12 and all(.[]; .groups[0].acc.values | length == 1)' o/split-mnist.json
   # The methods aren't one and the same.
   [ "$(jq '[.results[].groups[0].acc.mean] | unique | length' o/split-mnist.json)" -gt 3 ]
@@ -31,7 +32,7 @@ restarts() {
 
 @test "split-mnist.sh: the other scenarios" {
   "$recipes/split-mnist.sh" "${tiny[@]}" --seeds 1 --scenarios "domain class" --lambda 1 --methods "mas joint" >table
-  grep -qE '^\| mas \| 68.57 ± 6.85 \| [0-9.]+ \| 1 \| 19.52 ± 0.29 \| [0-9.]+ \| 1 \|$' table
+  grep -qE '^\| mas \| 68.57 ± 6.85 \| [0-9.]+ \| 19.52 ± 0.29 \| [0-9.]+ \|$' table
 }
 
 @test "permuted-mnist.sh" {
