@@ -11,6 +11,7 @@
 #include "mas/importance/importance.h"
 #include "mas/importance/methods.h"
 #include "mas/io/atomic_file.h"
+#include "mas/line.h"
 #include "mas/model/model.h"
 
 namespace {
@@ -76,10 +77,10 @@ std::string render_table(const mas::ModelFile& file) {
       fmt::format("\n{} parameters, {} task{} learned", count, file.tasks.size(), file.tasks.size() == 1 ? "" : "s");
   if (!importance.empty()) {
     const bool sampled = mas::method_called(importance.method).origin == mas::ImportanceMethod::Origin::kSamples;
-    text += fmt::format("; importance: method {}, estimator {}, {} after task {}, earlier tasks in it {}, combine {}",
-                        importance.method, importance.estimator,
-                        sampled ? fmt::format("{} samples fed", importance.count) : "made", importance.tasks,
-                        importance.closed_tasks, importance.combine);
+    text += mas::harmless_line(fmt::format(
+        "; importance: method {}, estimator {}, {} after task {}, earlier tasks in it {}, combine {}",
+        importance.method, importance.estimator, sampled ? fmt::format("{} samples fed", importance.count) : "made",
+        importance.tasks, importance.closed_tasks, importance.combine));
   }
   return text + "\n";
 }

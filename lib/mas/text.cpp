@@ -7,6 +7,8 @@
 #include <cctype>
 #include <system_error>
 
+#include "mas/line.h"
+
 namespace mas {
 namespace {
 
@@ -68,12 +70,7 @@ std::string harmless(std::string text) {
   return text;
 }
 
-std::string printable(const std::string& text, size_t most) {
-  std::string result = text.substr(0, most);
-  std::replace_if(
-      result.begin(), result.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
-  return result;
-}
+std::string printable(const std::string& text, size_t most) { return harmless_line(text.substr(0, most)); }
 
 std::string system_error_text(int code) {
   std::string text = std::generic_category().message(code);
@@ -101,8 +98,9 @@ std::string listing(const std::vector<std::string>& names, size_t most) {
                      n < names.size() ? ", ..." : "");
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+std::string csv_field(const std::string& name) {
+  const std::string text = harmless_line(name);
+  if (text.find_first_of(",\"") == std::string::npos) return text;
   std::string field = "\"";
   for (char c : text) field += c == '"' ? std::string("\"\"") : std::string(1, c);
   return field + "\"";

@@ -33,8 +33,8 @@ std::vector<std::string> cut(const std::string& text, char separator);
 /// "a, b, c": the names, the first `most` of many with ", ..." behind them.
 std::string listing(const std::vector<std::string>& names, size_t most);
 
-/// A field of a CSV line: quoted where it holds a comma, a quotation mark or the end of a line (RFC 4180).
-std::string csv_field(const std::string& text);
+/// A field of a CSV line: a name in a line (line.h), quoted where it holds a comma or a quotation mark (RFC 4180).
+std::string csv_field(const std::string& name);
 
 /// The candidate nearest to a mistyped word (edit distance; the first of several). Empty without candidates.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);

@@ -70,6 +70,27 @@ P
   every_reader "bad.h5: *link to another file*" bad.h5
 }
 
+@test "a name in a file stays in its line" {
+  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
+  mas-train -q --arch mlp:8 --scenario domain --data "$small,classes=0-1" --task abc --epochs 1 -o plain.h5
+  /usr/bin/python3 - <<'P'
+import h5py
+with h5py.File("plain.h5") as a, h5py.File("named.h5", "w") as f:
+    for k, v in a.attrs.items(): f.attrs[k] = v
+    for k in a: a.copy(k, f)
+    for k in "tasks", "results":
+        text = f[k][()].decode().replace('"abc"', r'"a\nb\u001b[1m\t"')
+        del f[k]
+        f[k] = text
+P
+  mas-eval named.h5 >report
+  mas-eval named.h5 --csv >>report
+  mas-train named.h5 --data "$small,classes=2-3" --epochs 1 -o next.h5 2>>report >>report
+  [ "$(grep -c 'a?b?\[1m?' report)" -ge 5 ]
+  run ! grep -qP 'a$|^b|[\t\x1b]' report
+  mas-eval named.h5 --json | grep -qF '"a\nb\u001b[1m\t"'
+}
+
 @test "wrong options name the nearest right one" {
   fails 2 "mas-train: --lamda: unknown option; did you mean --lambda?" mas-train --lamda 3
   fails 2 "mas-importance: --mehtod: unknown option; did you mean --method?" mas-importance x.h5 --mehtod=local

@@ -130,7 +130,7 @@ J
   fails 2 "mas-train: MODEL: give one of: a model file (classes=0-4), --arch *" mas-train --arch mlp:8 --data glyphs classes=0-4 -o x.h5
   fails 1 "mas-train: $small,labels=none: has no labels to learn from; add them, or name a file of them with labels=" \
     mas-train --arch mlp:8 --data "$small,labels=none" -o x.h5
-  fails 2 "mas-train: --task: the name is empty" mas-train --arch mlp:8 --data "$small" --task "" -o x.h5
+  fails 2 "mas-train: --task: has control characters: a?b" mas-train --arch mlp:8 --data "$small" --task $'a\nb' -o x.h5
   fails 1 "mas-train: minst: not found; did you mean mnist?" mas-train --arch mlp:8 --data minst -o x.h5
   printf '{"layers": [\n{"type": "relu",}]}' >net.json
   fails 1 "mas-train: net.json: not valid JSON: line 2, column *" mas-train --arch net.json --data "$small" -o x.h5

@@ -16,6 +16,7 @@ TEST_CASE("text is cut between separators") {
 TEST_CASE("fields of CSV are quoted where they have to be") {
   CHECK(mas::csv_field("fc1.weight") == "fc1.weight");
   CHECK(mas::csv_field("a,b \"c\"") == "\"a,b \"\"c\"\"\"");
+  CHECK(mas::csv_field("a\nb\x1b") == "a?b?");
 }
 
 TEST_CASE("a mistyped word finds the nearest candidate") {
@@ -48,6 +49,7 @@ TEST_CASE("control characters are made harmless, other text stays") {
   CHECK(mas::harmless("a\xc2\x9b"
                       "31m\xc2\xa0") == "a?31m\xc2\xa0");  // U+009B is ESC [, U+00A0 a space
   CHECK(mas::harmless(std::string("\0", 1)) == "?");
+  CHECK(mas::printable("a\nb\xc2\x9b", 64) == "a?b?");
 }
 
 TEST_CASE("UTF-8 is told from other bytes") {

@@ -6,14 +6,14 @@
 #include <cstdio>
 
 #include "common/print.h"
-#include "mas/text.h"
+#include "mas/line.h"
 
 namespace mas::tool {
 
 using Clock = std::chrono::steady_clock;
 
 Progress::Progress(const CommonOptions& options, std::string what)
-    : what_(harmless(std::move(what))),
+    : what_(harmless_line(std::move(what))),
       shown_(options.progress == "always" || (options.progress == "auto" && !options.quiet && isatty(STDERR_FILENO))),
       begin_(Clock::now()),
       last_(begin_) {}

@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "common/print.h"
-#include "mas/text.h"
+#include "mas/line.h"
 
 namespace mas::tool {
 
 void Table::add(std::vector<std::string> cells) {
-  for (auto& cell : cells) cell = harmless(std::move(cell));
+  for (auto& cell : cells) cell = harmless_line(std::move(cell));
   rows_.push_back(std::move(cells));
 }
 

@@ -5,7 +5,8 @@
 
 namespace mas::tool {
 
-/// Plain text in columns: the first to the left, the others to the right. Control characters are made harmless.
+/// Plain text in columns: the first to the left, the others to the right. A row is a line: control characters are made
+/// harmless.
 class Table {
  public:
   void add(std::vector<std::string> cells);

@@ -21,6 +21,8 @@
 #include "common/suggest.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/bytes.h"
+#include "mas/line.h"
 #include "mas/text.h"
 #include "mas/version.h"
 
@@ -35,7 +37,7 @@ int usable_cores() {
 std::string one_line(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return harmless(text);
+  return harmless_line(text);
 }
 
 int fail(const CLI::App& app, const std::string& message, int status) {

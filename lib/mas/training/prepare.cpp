@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 
 #include "mas/data/identity.h"
 #include "mas/data/remarks.h"
@@ -10,6 +11,7 @@
 #include "mas/fingerprint.h"
 #include "mas/importance/path_integral.h"
 #include "mas/io/atomic_file.h"
+#include "mas/line.h"
 #include "mas/model/architecture.h"
 #include "mas/model/pretrained.h"
 #include "mas/model/script_model.h"
@@ -26,6 +28,19 @@ void check_text(const char* option, const std::string& text) {
     nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
     throw UsageError(option, "isn't UTF-8 text");
+  }
+}
+
+// A task's name stands in lines and tables, and tells it from the others.
+void check_names(const std::vector<std::string>& names) {
+  const char* const option = "--task";
+  std::set<std::string> seen;
+  for (const auto& name : names) {
+    check_text(option, name);
+    if (harmless_line(name) != name)
+      throw UsageError(option, fmt::format("has control characters: {}", harmless_line(name)));
+    if (!seen.insert(name).second)
+      throw UsageError(option, fmt::format("{} is given twice; each --data is a task of its own", name));
   }
 }
 
@@ -57,7 +72,7 @@ void check_penalty_step(const TaskOptions& o) {
 
 // What is wrong whatever the data and the model are.
 void check(const TaskOptions& o) {
-  for (const auto& name : o.names) check_text("--task", name);
+  check_names(o.names);
   for (const auto& spec : o.data) check_text("--data", spec);
   if (!o.names.empty() && o.names.size() != o.data.size()) {
     throw UsageError("--task",
