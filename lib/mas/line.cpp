@@ -17,4 +17,10 @@ std::string harmless_line(std::string text) {
   return text;
 }
 
+std::string fixed(double value, int digits, bool plus) {
+  const std::string size = fmt::format("{:.{}f}", std::abs(value), digits);
+  const bool zero = size.find_first_not_of("0.") == std::string::npos;
+  return (zero ? "" : value < 0 ? "-" : plus ? "+" : "") + size;
+}
+
 }  // namespace mas

@@ -4,6 +4,7 @@
 
 #include "common/print.h"
 #include "common/table.h"
+#include "mas/line.h"
 
 namespace mas::tool {
 namespace {
@@ -21,7 +22,7 @@ constexpr Line kLines[] = {{"acc", "ACC", false},
 
 std::string percent(const std::optional<double>& value, bool sign = false) {
   if (!value) return "-";
-  return sign ? fmt::format("{:+.2f}", 100 * *value) : fmt::format("{:.2f}", 100 * *value);
+  return fixed(100 * *value, 2, sign);
 }
 
 void add_row(Table& table, const char* name, const std::vector<std::optional<double>>& values) {
@@ -109,7 +110,7 @@ void print_result(std::FILE* out, const AgreementTable& agreements) {
     for (const auto& row : rows) {
       table.add({row.parameter.empty() ? "all" : row.parameter, std::to_string(row.elements),
                  fmt::format("{:.3g}", row.mean), fmt::format("{:.3g}", row.other_mean),
-                 row.rank_correlation ? fmt::format("{:.4f}", *row.rank_correlation) : "-"});
+                 row.rank_correlation ? fixed(*row.rank_correlation, 4) : "-"});
     }
     table.print(out);
     print(out, "\n");

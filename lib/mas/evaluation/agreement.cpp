@@ -4,6 +4,7 @@
 
 #include "mas/error.h"
 #include "mas/importance/importance.h"
+#include "mas/line.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -98,7 +99,7 @@ std::string to_csv(const AgreementTable& table) {
       csv +=
           fmt::format("{},{},{},{:.9g},{:.9g},", csv_field(name),
                       row.parameter.empty() ? "all" : csv_field(row.parameter), row.elements, row.mean, row.other_mean);
-      csv += row.rank_correlation ? fmt::format("{:.6f}\n", *row.rank_correlation) : "\n";
+      csv += (row.rank_correlation ? fixed(*row.rank_correlation, 6) : "") + "\n";
     }
   }
   return csv;

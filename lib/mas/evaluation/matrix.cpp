@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mas/line.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -91,7 +92,7 @@ Measures measure(const AccuracyMatrix& matrix) {
   measures.fwt = mean(gained);
   measures.forgetting = mean(forgotten);
   measures.mean_intransigence = mean(measures.intransigence);
-  if (measures.bwt) measures.mean_drop = -*measures.bwt;
+  if (measures.bwt) measures.mean_drop = 0 - *measures.bwt;  // of 0 it is 0, not -0
   return measures;
 }
 
@@ -128,7 +129,7 @@ std::string to_csv(const AccuracyMatrix& matrix) {
   csv += '\n';
   for (size_t i = 0; i < matrix.models.size(); i++) {
     csv += csv_field(matrix.models[i]);
-    for (const auto& cell : matrix.accuracy[i]) csv += cell ? fmt::format(",{:.6f}", *cell) : ",";
+    for (const auto& cell : matrix.accuracy[i]) csv += "," + (cell ? fixed(*cell, 6) : "");
     csv += '\n';
   }
   return csv;

@@ -9,6 +9,7 @@
 
 #include "mas/error.h"
 #include "mas/fingerprint.h"
+#include "mas/line.h"
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 
@@ -171,7 +172,7 @@ std::string to_csv(const Runs& runs) {
       csv += fmt::format("{},{},{}", number, csv_field(group.models[i]), group.seeds[i]);
       for (const auto& name : run_measures()) {
         const auto& value = group.measures.at(name)[i];
-        csv += value ? fmt::format(",{:.6f}", *value) : ",";
+        csv += "," + (value ? fixed(*value, 6) : "");
       }
       csv += '\n';
     }

@@ -52,6 +52,17 @@ TEST_CASE("a measure whose cells are missing is missing, not wrong") {
   CHECK(to_json(matrix, m)["accuracy"][0][0].is_null());
 }
 
+TEST_CASE("what is 0 has no sign") {
+  AccuracyMatrix matrix;
+  matrix.tasks = {"a", "b"};
+  matrix.models = {"x", "y"};
+  matrix.learned = {1, 2};
+  matrix.accuracy = {{0.5, {}}, {0.5, -0.0}};
+  const auto m = measure(matrix);
+  CHECK(to_json(matrix, m)["mean_drop"].dump() == "0.0");
+  CHECK(to_csv(matrix) == "model,a,b\nx,0.500000,\ny,0.500000,0.000000\n");
+}
+
 TEST_CASE("CSV quotes names and leaves empty what isn't known") {
   AccuracyMatrix matrix;
   matrix.tasks = {"a,b"};
