@@ -91,6 +91,28 @@ P
   mas-eval named.h5 --json | grep -qF '"a\nb\u001b[1m\t"'
 }
 
+@test "an empty value is an error of its option" {
+  for option in --track --distill --checkpoint --resume --merge-weights --task --output; do
+    fails 2 "mas-train: $option: is empty" mas-train x.h5 "$option" ""
+  done
+  for option in --combine --shard --merge; do
+    fails 2 "mas-importance: $option: is empty" mas-importance x.h5 "$option" ""
+  done
+  fails 2 "mas-eval: --joint: is empty" mas-eval x.h5 --joint ""
+  fails 2 "mas-eval: MODEL: is empty" mas-eval x.h5 ""
+  fails 2 "mas-export: --format: is empty" mas-export x.h5 --format ""
+  fails 2 "mas-data: --sheet: is empty" mas-data glyphs --sheet=
+  fails 2 "mas-train: --epochs: is empty" mas-train --arch mlp:8 --data "$small" --epochs= 3
+}
+
+@test "an option that is meant once is given once" {
+  fails 2 "mas-train: --batch: given twice (see mas-train --help)" mas-train --arch mlp:8 --data "$small" --batch 2 --batch 3
+  fails 2 "mas-export: --output: given twice *" mas-export x.h5 -o a -o b --task c
+  fails 2 "mas-train: --task: a is given twice; each --data is a task of its own" \
+    mas-train --arch mlp:8 --data "$small" --data "$small" --task a --task a -o m.h5
+  fails 2 "mas-train: *--epochs*" mas-train --arch mlp:8 --data "$small" --data "$small" --epochs
+}
+
 @test "wrong options name the nearest right one" {
   fails 2 "mas-train: --lamda: unknown option; did you mean --lambda?" mas-train --lamda 3
   fails 2 "mas-importance: --mehtod: unknown option; did you mean --method?" mas-importance x.h5 --mehtod=local
@@ -111,7 +133,6 @@ P
   fails 2 "mas-data: --columns: must be a whole number from 1 to 1000, got 1001 *" mas-data glyphs --columns 1001
   fails 2 "mas-train: *--lambda*" mas-train --arch mlp:8 --data glyphs --lambda nan
   fails 2 "mas-train: *--lr*" mas-train --arch mlp:8 --data glyphs --lr -1
-  fails 2 "mas-train: *--batch*" mas-train --arch mlp:8 --data glyphs --batch 2 --batch 3
   fails 2 "mas-train: more: unexpected argument; see mas-train --help" mas-train a.h5 more --data glyphs
   fails 2 "mas-export: --what: must be weights, importance or both, got omega *" mas-export a.h5 --what omega
 }

@@ -36,6 +36,15 @@ std::string unknown_option(const CLI::App& app, int argc, char** argv) {
   return "";
 }
 
+// Of those that are meant once; null: none.
+const CLI::Option* given_twice(const CLI::App& app) {
+  for (const auto* option : app.get_options()) {
+    const bool once = option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw;
+    if (once && option->count() > static_cast<size_t>(option->get_items_expected_max())) return option;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
@@ -48,6 +57,8 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error, int argc,
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
     return fmt::format("{}: unexpected argument; see {} --help", app.remaining().front(), app.get_name());
   }
+  const auto* twice = dynamic_cast<const CLI::ArgumentMismatch*>(&error) ? given_twice(app) : nullptr;
+  if (twice) return fmt::format("{}: given twice (see {} --help)", twice->get_name(), app.get_name());
   return fmt::format("{} (see {} --help)", error.what(), app.get_name());
 }
 

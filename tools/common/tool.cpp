@@ -66,10 +66,31 @@ void apply(const CommonOptions& options) {
   keep_memory();
 }
 
+// A script's variable that isn't set leaves an empty value, which is never meant.
+void refuse_empty(const CLI::Option* option) { throw UsageError(option->get_name(), "is empty"); }
+
+// For `--option=` CLI11 would take the next argument.
+void refuse_empty_before_parsing(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc && argv[i] != std::string("--"); i++) {
+    const std::string argument = argv[i];
+    if (!starts_with(argument, "--") || !ends_with(argument, "=")) continue;
+    if (const auto* option = app.get_option_no_throw(argument.substr(0, argument.size() - 1))) refuse_empty(option);
+  }
+}
+
+void refuse_empty_values(const CLI::App& app) {
+  for (const auto* option : app.get_options()) {
+    const auto& values = option->results();
+    if (std::find(values.begin(), values.end(), "") != values.end()) refuse_empty(option);
+  }
+}
+
 int parse_and_work(CLI::App& app, int argc, char** argv, const CommonOptions& options,
                    const std::function<int()>& work) {
   try {
+    refuse_empty_before_parsing(app, argc, argv);
     app.parse(argc, argv);
+    refuse_empty_values(app);
   } catch (const CLI::CallForHelp&) {
     print_text(stdout, app.help());
     return kDone;
@@ -77,6 +98,7 @@ int parse_and_work(CLI::App& app, int argc, char** argv, const CommonOptions& op
     print(stdout, "{}\n", version.what());
     return kDone;
   } catch (const CLI::ParseError& error) {
+    refuse_empty_values(app);  // what is wrong with it otherwise says less
     return fail(app, explain(app, error, argc, argv), kUsage);
   }
   apply(options);

@@ -108,8 +108,6 @@ void check_training_usage(const CLI::App& app, const TrainingOptions& o) {
   }
   if (task.resume.empty() && task.data.empty())
     throw UsageError("--data", "is required, e.g. --data glyphs,classes=0-4");
-  for (const auto& name : task.names)
-    if (name.empty()) throw UsageError("--task", "the name is empty");
   for (const auto* option : o.of_training) {
     if (!task.resume.empty() && option->count() > 0) {
       throw UsageError(option->get_name(), "doesn't go with --resume: the checkpoint brings its own");
