@@ -66,6 +66,18 @@ P
   every_reader "bad.h5: *other*" bad.h5
   make 'del f["importance/sum/fc1.bias"]; f["importance/sum/fc1.bias"] = [1.0]'
   every_reader "bad.h5: *fc1.bias*" bad.h5
+  make 'f["importance"].attrs["tasks"] = 2'
+  every_reader "bad.h5: /importance: of task 2, but /tasks has 1" bad.h5
+  uses_importance() {  # MESSAGE: of all that make use of importance
+    fails 1 "mas-export: $1" mas-export bad.h5
+    fails 1 "mas-importance: $1" mas-importance bad.h5 -o out.h5
+    fails 1 "mas-train: $1" mas-train bad.h5 --data "$small,classes=5-9" -o out.h5
+  }
+  make 'f["importance"].attrs["method"] = "foo"'
+  uses_importance 'bad.h5: /importance has the unknown method "foo"'
+  make 'f.copy("importance/sum", f["importance"], "anchor")'
+  uses_importance 'bad.h5: /importance/anchor is there, but the combine rule is "sum", which has none'
+  [ ! -e out.h5 ]
   make 'f["weights/extra"] = h5py.ExternalLink("/etc/passwd", "/x")'
   every_reader "bad.h5: *link to another file*" bad.h5
 }

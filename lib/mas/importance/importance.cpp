@@ -204,10 +204,16 @@ void fold_anchors(ImportanceRecord& record, const NamedTensors& weights) {
 
 void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name) {
   if (record.empty()) return;
+  if (!is_method(record.method))
+    throw Error(name, fmt::format("/importance has the unknown method \"{}\"", record.method));
   try {
     parse_combine(record.combine);
   } catch (const UsageError&) {
     throw Error(name, fmt::format("/importance has the unknown combine rule \"{}\"", record.combine));
+  }
+  if (!is_anchored(record.combine) && !record.anchor.empty()) {
+    throw Error(name, fmt::format("/importance/anchor is there, but the combine rule is \"{}\", which has none",
+                                  record.combine));
   }
   const bool anchored = is_anchored(record.combine) && !record.closed.empty();
   for (const auto& [group, tensors, needed] : {std::tuple{"closed", &record.closed, !record.closed.empty()},

@@ -52,9 +52,9 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
 /// (`anchor`; θ_t of the last task where F is 0): it takes the room of one task. Does nothing under other rules.
 void fold_anchors(ImportanceRecord& record, const NamedTensors& weights);
 
-/// Throws Error naming `name` where total_importance() couldn't be told for each of the parameters: an unknown rule,
-/// a parameter without Ω or anchor, or values beyond float32. That Ω is of the file's own weights and has sound values
-/// is io/model_check.h's to say.
+/// Throws Error naming `name` where total_importance() couldn't be told for each of the parameters: an unknown
+/// method or rule, a parameter without Ω or anchor, anchors where the rule has none, or values beyond float32. That Ω is
+/// of the file's own weights and has sound values is io/model_check.h's to say.
 void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name);
 
 }  // namespace mas

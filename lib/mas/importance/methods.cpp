@@ -38,6 +38,8 @@ std::string made_names() {
 
 }  // namespace
 
+bool is_method(const std::string& name) { return find(name) != nullptr; }
+
 const ImportanceMethod& method_called(const std::string& name) {
   static const ImportanceMethod another;
   const auto* method = find(name);

@@ -21,7 +21,11 @@ struct ImportanceMethod {
   std::string combine = "sum";  ///< the rule for tasks that its paper has, see importance.h
 };
 
-/// The method of a file's importance. One that isn't in the table, another program's, is of samples, with factor 1.
+/// Whether it is in the table; files of other programs may have others.
+bool is_method(const std::string& name);
+
+/// The method of a file's importance. One that isn't in the table is as of samples, with factor 1: it is refused where
+/// importance is used (check_combinable()), and can still be forgotten.
 const ImportanceMethod& method_called(const std::string& name);
 
 /// Throws UsageError where mas-importance makes no such importance.

@@ -120,6 +120,10 @@ void check_model(const ModelFile& model, const std::string& name) {
   }
   if (!importance.empty() && importance.method.empty()) throw Error(name, "/importance: no method");
   if (!model.tasks.is_array()) throw Error(name, "/tasks: not a JSON array");
+  if (importance.tasks > static_cast<int64_t>(model.tasks.size())) {
+    throw Error(name, "/importance: of task " + std::to_string(importance.tasks) + ", but /tasks has " +
+                          std::to_string(model.tasks.size()));
+  }
   if (!model.results.is_array()) throw Error(name, "/results: not a JSON array");
 }
 

@@ -220,6 +220,13 @@ TEST_CASE("importance that can't be combined for each parameter is refused") {
   CHECK_NOTHROW(check_combinable(folded, w, "a.h5"));
   folded.anchor.clear();
   CHECK_THROWS_WITH_AS(check_combinable(folded, w, "a.h5"), "a.h5: /importance/anchor/w is missing", Error);
+  auto strange = record;
+  strange.method = "foo";
+  CHECK_THROWS_WITH_AS(check_combinable(strange, w, "a.h5"), "a.h5: /importance has the unknown method \"foo\"", Error);
+  strange = record;
+  strange.anchor = w;
+  CHECK_THROWS_WITH_AS(check_combinable(strange, w, "a.h5"),
+                       "a.h5: /importance/anchor is there, but the combine rule is \"sum\", which has none", Error);
   record.sum["w"][1] = 1e300;
   CHECK_THROWS_WITH_AS(check_combinable(record, w, "a.h5"),
                        "a.h5: /importance/sum/w: 1e+300 a sample, which float32 can't hold", Error);

@@ -22,6 +22,11 @@ TEST_CASE("a method's name tells how its importance is made, weighed and combine
     CHECK((method_called(name).origin == Origin::kSamples));
 }
 
+TEST_CASE("a method is in the table or isn't one") {
+  for (const char* name : {"mas", "local", "ewc", "si", "l2"}) CHECK(is_method(name));
+  for (const char* name : {"", "another program's"}) CHECK_FALSE(is_method(name));
+}
+
 TEST_CASE("methods are asked for by the names of those that mas-importance makes") {
   for (const char* name : {"mas", "local", "ewc", "l2"}) CHECK(parse_method(name).name == name);
   CHECK_THROWS_WITH_AS(parse_method("si"), "--method: si is recorded while a task is trained: mas-train --track si",

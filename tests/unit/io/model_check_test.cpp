@@ -94,6 +94,14 @@ TEST_CASE("sums need their counts") {
   CHECK(fault(model) == "x.h5: /importance: a negative count");
 }
 
+TEST_CASE("importance is of a task that is there") {
+  auto model = model_with_importance();
+  model.importance.tasks = 1;
+  CHECK(fault(model) == "x.h5: /importance: of task 1, but /tasks has 0");
+  model.tasks = {{{"name", "a"}}};
+  CHECK(fault(model).empty());
+}
+
 TEST_CASE("weights of integers or half precision, and no weights at all, are refused") {
   auto model = model_with_importance();
   model.weights["i"] = torch::ones({1}, torch::kLong);

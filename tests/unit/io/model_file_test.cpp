@@ -34,7 +34,7 @@ mas::ModelFile small_model() {
   model.importance.anchor["layers.0.weight"] = torch::full({2, 3}, -1.5f);
   model.importance.sum["layers.0.weight"] = torch::full({2, 3}, 3.0, torch::kDouble);
   model.importance.count = 12;
-  model.importance.tasks = 2;
+  model.importance.tasks = 1;
   model.importance.closed_tasks = 1;
   model.importance.method = "mas";
   model.importance.estimator = "per-sample";
