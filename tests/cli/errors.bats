@@ -103,6 +103,41 @@ P
   mas-eval named.h5 --json | grep -qF '"a\nb\u001b[1m\t"'
 }
 
+@test "checkpoints that another program made wrong" {
+  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
+  mas-importance -q "$(models)/first.h5" --method l2 -o l2.h5
+  mas-train -q l2.h5 --data "$small,classes=5-9" --epochs 3 --validation 0.1 --patience 2 --track si --checkpoint ck.h5 -o m.h5
+  rm m.h5
+  wrong() {  # MESSAGE SCRIPT
+    /usr/bin/python3 - "$2" <<'P'
+import sys, json, h5py
+with h5py.File("ck.h5") as a, h5py.File("bad.h5", "w") as f:
+    for k, v in a.attrs.items(): f.attrs[k] = v
+    for k in a: a.copy(k, f)
+    def retype(name, kind):
+        values = f[name][()].astype(kind)
+        del f[name]
+        f[name] = values
+    exec(sys.argv[1])
+P
+    fails 1 "mas-train: bad.h5: $1" mas-train --resume bad.h5 -o m.h5
+    [ ! -e m.h5 ]
+  }
+  wrong "/importance, which /tasks weighs by lambda 1, is missing" 'del f["importance"]'
+  wrong "/optimizer/anchor/fc1.bias is missing, expected float32 of 20" 'del f["optimizer/anchor/fc1.bias"]'
+  for group in anchor start path best; do
+    wrong "/optimizer/$group/fc1.bias: int64 of 20, expected float32 of 20" "retype('optimizer/$group/fc1.bias', 'int64')"
+    wrong "/optimizer/$group/fc1.bias: bool of 20, expected float32 of 20" "retype('optimizer/$group/fc1.bias', 'bool')"
+  done
+  wrong "/optimizer/state/mean/fc1.bias is missing, or of another shape or type" "retype('optimizer/state/mean/fc1.bias', 'int64')"
+  wrong "/optimizer/best/* is missing, expected *" 'del f["optimizer/best"]'
+  options() { echo "t = json.loads(f['tasks'][()]); t[-1]['options'].update($1); del f['tasks']; f['tasks'] = json.dumps(t)"; }
+  wrong "/tasks: --code: a code of 20 has to be smaller than the 20 features of bad.h5; give a smaller one" "$(options "{'code': 20}")"
+  wrong "/tasks: --code: must be a whole number from 0 to 1000000000000, got 4611686018427387904" "$(options "{'code': 2**62}")"
+  wrong "/tasks: --temperature: must be a positive number" \
+    "$(options "{'distill': 'lwf', 'distill_weight': 1, 'temperature': 0}")"
+}
+
 @test "an empty value is an error of its option" {
   for option in --track --distill --checkpoint --resume --merge-weights --task --output; do
     fails 2 "mas-train: $option: is empty" mas-train x.h5 "$option" ""

@@ -1,5 +1,7 @@
 #include "mas/training/best.h"
 
+#include <utility>
+
 namespace mas {
 namespace {
 
@@ -17,10 +19,16 @@ NamedTensors Trained::copy() const {
   return copy;
 }
 
+void Trained::check_copy(const NamedTensors& copy, const std::string& group) const {
+  for (const auto* tensors : {&parameters_, &std::as_const(model_.file.buffers)}) {
+    for (const auto& [name, value] : *tensors) check_part(copy, group, name, value, model_.name());
+  }
+}
+
 void Trained::put_back(const NamedTensors& copy) {
   at::NoGradGuard no_grad;
   for (auto* tensors : {&parameters_, &model_.file.buffers}) {
-    for (auto& [name, value] : *tensors) value.copy_(part_of(copy, name, value, model_.name()));
+    for (auto& [name, value] : *tensors) value.copy_(copy.at(name));
   }
 }
 
@@ -36,10 +44,18 @@ void keep_if_best(TrainState& state, const Trained& trained, double accuracy) {
   for (const auto& [name, value] : state.path.integral) state.best[kPath + name] = value.clone();
 }
 
+void check_best(const TrainState& state, const Trained& trained) {
+  if (state.best.empty() && state.best_epoch == 0) return;
+  trained.check_copy(state.best, "best");
+  for (const auto& [name, value] : state.path.integral) {
+    check_part(state.best, "best", kPath + name, value, trained.name());
+  }
+}
+
 void take_best(TrainState& state, Trained& trained) {
   if (state.best.empty()) return;
   trained.put_back(state.best);
-  for (auto& [name, value] : state.path.integral) value = part_of(state.best, kPath + name, value, trained.name());
+  for (auto& [name, value] : state.path.integral) value = state.best.at(kPath + name);
 }
 
 }  // namespace mas

@@ -13,7 +13,8 @@ class Trained {
 
   const NamedTensors& parameters() const { return parameters_; }
   NamedTensors copy() const;
-  /// Throws Error where the copy, which may be a checkpoint's, doesn't fit.
+  /// Throws Error where a copy that came from this group of a checkpoint isn't one; see check_part().
+  void check_copy(const NamedTensors& copy, const std::string& group) const;
   void put_back(const NamedTensors& copy);
   const std::string& name() const { return model_.name(); }
 
@@ -28,8 +29,11 @@ bool out_of_patience(const TrainState& state, int64_t patience);
 /// Keeps what the epoch that has just ended left, where this accuracy is the best so far.
 void keep_if_best(TrainState& state, const Trained& trained, double accuracy);
 
+/// Throws Error where the best epoch that a checkpoint kept lacks something.
+void check_best(const TrainState& state, const Trained& trained);
+
 /// Goes back to the best epoch, if one was kept. The path, too, is then that to the weights which are kept, so that Ω
-/// is theirs. Throws as put_back().
+/// is theirs.
 void take_best(TrainState& state, Trained& trained);
 
 }  // namespace mas

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "mas/error.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -69,13 +70,18 @@ TrainState restore_state(const ModelFile& file, int64_t epochs, const std::strin
   return state;
 }
 
-const at::Tensor& part_of(const NamedTensors& tensors, const std::string& tensor, const at::Tensor& like,
-                          const std::string& name) {
+void check_part(const NamedTensors& tensors, const std::string& group, const std::string& tensor,
+                const at::Tensor& like, const std::string& name) {
+  const std::string path = fmt::format("/optimizer/{}/{}", group, tensor);
+  const auto expected = [&] {
+    return fmt::format("{} of {}", type_text(like.scalar_type()), shape_text(like.sizes()));
+  };
   const auto it = tensors.find(tensor);
-  if (it == tensors.end() || it->second.sizes() != like.sizes()) {
-    throw Error(name, fmt::format("the checkpoint lacks {} or holds it in another shape", tensor));
-  }
-  return it->second;
+  if (it == tensors.end()) throw Error(name, fmt::format("{} is missing, expected {}", path, expected()));
+  const at::Tensor& found = it->second;
+  if (found.sizes() == like.sizes() && found.scalar_type() == like.scalar_type()) return;
+  throw Error(name, fmt::format("{}: {} of {}, expected {}", path, type_text(found.scalar_type()),
+                                shape_text(found.sizes()), expected()));
 }
 
 void restore_optimizer(const ModelFile& file, Optimizer& optimizer, const std::string& name) {

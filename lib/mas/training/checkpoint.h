@@ -23,10 +23,10 @@ void store_state(ModelFile& file, const TrainState& state, const Optimizer& opti
 bool has_state(const ModelFile& file);
 /// Throws Error naming `name` where the checkpoint doesn't fit a training of so many epochs.
 TrainState restore_state(const ModelFile& file, int64_t epochs, const std::string& name);
-/// A tensor of the restored state. Throws Error where it isn't there or has another shape than `like`: somebody may
-/// have edited the checkpoint.
-const at::Tensor& part_of(const NamedTensors& tensors, const std::string& tensor, const at::Tensor& like,
-                          const std::string& name);
+/// Throws Error where a tensor of the restored state, which was in this group of /optimizer, isn't there or has another
+/// shape or type than `like`: somebody may have edited the checkpoint `name`.
+void check_part(const NamedTensors& tensors, const std::string& group, const std::string& tensor,
+                const at::Tensor& like, const std::string& name);
 void restore_optimizer(const ModelFile& file, Optimizer& optimizer, const std::string& name);
 void remove_state(ModelFile& file);
 

@@ -101,7 +101,7 @@ void Optimizer::restore(const NamedTensors& state, int64_t steps, const std::str
   for (const auto& [key, own] : this->state()) {
     const auto it = state.find(key);
     if (it == state.end() || it->second.sizes() != own.sizes() || it->second.scalar_type() != own.scalar_type()) {
-      throw Error(name, fmt::format("optimizer/{} is missing or doesn't fit", key));
+      throw Error(name, fmt::format("/optimizer/state/{} is missing, or of another shape or type", key));
     }
     own.copy_(it->second);
   }

@@ -9,6 +9,11 @@
 #include "mas/training/schedule.h"
 
 namespace mas {
+namespace {
+
+constexpr int64_t kMostCounted = 1000000000000;  // epochs, samples and values of a code, as the command line has it
+
+}  // namespace
 
 using nlohmann::json;
 
@@ -46,7 +51,8 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     object.at("validation").get_to(o.validation);
     object.at("patience").get_to(o.patience);
     o.joint = object.value("joint", o.joint);
-    o.track_si = object.value("track", "") == "si";
+    o.track_si = object.contains("track");
+    if (o.track_si && object.at("track") != "si") throw UsageError("--track", "must be si");
     o.xi = object.value("xi", o.xi);
     o.distill = parse_distill_options(object);
     o.code = object.value("code", o.code);
@@ -69,21 +75,25 @@ void check_train_options(const TrainOptions& o) {
   const auto not_negative = [&](double value, const char* option) {
     require(std::isfinite(value) && value >= 0, option, "must be a number from 0");
   };
-  positive(static_cast<double>(o.epochs), "--epochs");
-  positive(static_cast<double>(o.batch_size), "--batch");
+  const auto count = [&](int64_t value, int64_t least, const char* option) {
+    if (value >= least && value <= kMostCounted) return;
+    throw UsageError(option, fmt::format("must be a whole number from {} to {}, got {}", least, kMostCounted, value));
+  };
+  count(o.epochs, 1, "--epochs");
+  count(o.batch_size, 1, "--batch");
   positive(o.optimizer.lr, "--lr");
   require(o.optimizer.momentum >= 0 && o.optimizer.momentum < 1, "--momentum", "must be a number from 0 to below 1");
   not_negative(o.optimizer.weight_decay, "--weight-decay");
   parse_schedule(o.schedule);
   not_negative(o.lambda, "--lambda");
   require(o.validation >= 0 && o.validation < 1, "--validation", "must be a share from 0 to below 1");
-  not_negative(static_cast<double>(o.patience), "--patience");
+  count(o.patience, 0, "--patience");
   require(o.patience == 0 || o.validation > 0, "--patience", "needs samples to judge by; add --validation 0.1, say");
   positive(o.xi, "--xi");
   positive(o.distill.temperature, "--temperature");
   not_negative(o.distill.weight, "--distill-weight");
   not_negative(o.distill.code_weight, "--code-weight");
-  not_negative(static_cast<double>(o.code), "--code");
+  count(o.code, 0, "--code");
   for (const auto& [option, given] : {std::pair{"--distill", o.distill.active()}, {"--code", o.code > 0}}) {
     require(!given || o.joint <= 1, option, "is for one task at a time; give one --data");
   }

@@ -174,9 +174,9 @@ int64_t default_code(const TrainOptions& train, const Model& model) {
   return model.file.encoders.at(model.tasks().back().name).at("bias").size(0);
 }
 
-int64_t code_size(const TaskOptions& o, const Model& model) {
-  const int64_t code = o.code.value_or(default_code(o.train, model)), features = model.network().feature_size();
-  if (code < features || code == 0) return code;
+void check_code(int64_t code, const Model& model) {
+  const int64_t features = model.network().feature_size();
+  if (code < features || code == 0) return;
   throw UsageError("--code",
                    fmt::format("a code of {} has to be smaller than the {} features of {}; give a smaller one", code,
                                features, model.name()));
@@ -184,7 +184,8 @@ int64_t code_size(const TaskOptions& o, const Model& model) {
 
 TrainOptions train_options(const TaskOptions& o, const Model& model) {
   TrainOptions train = train_options(o);
-  train.code = code_size(o, model);
+  train.code = o.code.value_or(default_code(o.train, model));
+  check_code(train.code, model);
   train.lambda = model.file.importance.empty() ? 0 : o.lambda.value_or(default_lambda(train));
   return train;
 }
@@ -247,10 +248,24 @@ std::unique_ptr<Dataset> open_again(const TaskRecord& task, const TaskOptions& o
   return data;
 }
 
+// What a checkpoint says, which somebody may have edited, is held to what the command line is.
+TrainOptions options_of(const Model& checkpoint) {
+  const std::string& name = checkpoint.name();
+  auto train = parse_train_options(checkpoint.tasks().back().options, name);
+  try {
+    check_code(train.code, checkpoint);
+  } catch (const UsageError& error) {
+    throw Error(name, fmt::format("/tasks: {}", error.what()));
+  }
+  if (train.lambda > 0 && checkpoint.file.importance.empty())
+    throw Error(name, fmt::format("/importance, which /tasks weighs by lambda {:g}, is missing", train.lambda));
+  return train;
+}
+
 Training resume(const TaskOptions& o) {
   Model model(read_model(o.resume), o.resume);
   if (!has_state(model.file) || model.tasks().empty()) throw Error(o.resume, "isn't a checkpoint of mas-train");
-  auto train = parse_train_options(model.tasks().back().options, o.resume);
+  auto train = options_of(model);
   train.scratch = o.open.scratch;
   std::vector<std::unique_ptr<Dataset>> parts;
   for (const auto& task : last_tasks(model, train.joint)) parts.push_back(open_again(task, o));

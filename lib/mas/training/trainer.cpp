@@ -122,11 +122,13 @@ class Run {
   }
 
   void check_state() const {
-    for (const auto& [name, omega] : penalty_.omega) part_of(state_.anchor, name, omega, model_.name());
-    if (!options_.track_si) return;
-    for (const auto& [name, value] : model_.trainable_parameters()) {
-      part_of(state_.path.start, name, value, model_.name());
-      part_of(state_.path.integral, name, value, model_.name());
+    for (const auto& [name, omega] : penalty_.omega) check_part(state_.anchor, "anchor", name, omega, model_.name());
+    if (options_.distill.active()) trained_.check_copy(state_.begin, "begin");
+    if (options_.track_si) {
+      for (const auto& [name, value] : model_.trainable_parameters()) {
+        check_part(state_.path.start, "start", name, value, model_.name());
+        check_part(state_.path.integral, "path", name, value, model_.name());
+      }
     }
   }
 
@@ -135,6 +137,7 @@ class Run {
     const auto& optimizer = options_.optimizer;
     if (optimizer.kind != OptimizerOptions::Kind::kSgd) return;
     const double lr = optimizer.lr * schedule_.largest_scale(options_.epochs);
+    check_best(state_, trained_);
     check_stable(penalty_, lr, optimizer.momentum, optimizer.weight_decay);
   }
 

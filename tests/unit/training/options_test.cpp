@@ -52,8 +52,9 @@ TEST_CASE("options that can't be meant name the option, and the file whose recor
     CHECK(test::error_of([&] { parse_train_options(to_json(options), "ck.h5"); }) == "ck.h5: /tasks: " + said);
     return said;
   };
-  CHECK(fault([](auto& o) { o.epochs = 0; }) == "--epochs: must be a positive number");
-  CHECK(fault([](auto& o) { o.batch_size = -1; }) == "--batch: must be a positive number");
+  CHECK(fault([](auto& o) { o.epochs = 0; }) == "--epochs: must be a whole number from 1 to 1000000000000, got 0");
+  CHECK(fault([](auto& o) { o.batch_size = -1; }) == "--batch: must be a whole number from 1 to 1000000000000, got -1");
+  CHECK(test::contains(fault([](auto& o) { o.code = int64_t{1} << 62; }), "--code: must be a whole number from 0 to"));
   CHECK(fault([](auto& o) { o.optimizer.lr = 0; }) == "--lr: must be a positive number");
   CHECK(fault([](auto& o) { o.optimizer.momentum = 1; }) == "--momentum: must be a number from 0 to below 1");
   CHECK(fault([](auto& o) { o.lambda = -1; }) == "--lambda: must be a number from 0");
@@ -68,4 +69,7 @@ TEST_CASE("a record without a training's options is no checkpoint's") {
   CHECK(test::error_of([] {
           parse_train_options({{"epochs", 3}}, "x.h5");
         }) == "x.h5: /tasks lacks the options of a training");
+  auto other = to_json(unusual());
+  other["track"] = "rwalk";
+  CHECK(test::error_of([&] { parse_train_options(other, "x.h5"); }) == "x.h5: /tasks: --track: must be si");
 }

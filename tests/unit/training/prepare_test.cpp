@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "mas/error.h"
 #include "mas/training/checkpoint.h"
 #include "unit/doctest_torch.h"
@@ -146,6 +149,41 @@ TEST_CASE("a code is as large as the task's before, and smaller than the feature
   CHECK(prepare_training(options).options.code == 0);
   options.code = 4;
   CHECK(test::contains(test::error_of([&] { prepare_training(options); }), "has to be smaller than the 4 features"));
+}
+
+TEST_CASE("the names of tasks fit a line and differ") {
+  const auto said = [](std::vector<std::string> names) {
+    auto options = first_task();
+    options.data.resize(names.size(), options.data.front());
+    options.names = std::move(names);
+    return test::error_of([&] { prepare_training(options); });
+  };
+  CHECK(said({"caf\xc3\xa9 1"}).empty());
+  CHECK(said({"a\nb"}) == "--task: has control characters: a?b");
+  CHECK(said({"\x1b[1m"}) == "--task: has control characters: ?[1m");
+  CHECK(said({"a", "a"}) == "--task: a is given twice; each --data is a task of its own");
+}
+
+TEST_CASE("what a checkpoint says is held to what the command line is") {
+  const Scratch folder;
+  write_first(folder / "important.h5", true);
+  auto begun = prepare_training(next_task(folder / "important.h5"));
+  const std::string checkpoint = folder / "ck.h5";
+  train(begun.model, *begun.data, begun.options, checkpoint);
+  const auto said = [&](const std::function<void(ModelFile&)>& change) {
+    auto file = read_model(checkpoint);
+    change(file);
+    write_model(file, folder / "changed.h5");
+    TaskOptions again;
+    again.resume = folder / "changed.h5";
+    const auto error = test::error_of([&] { prepare_training(again); });
+    return error.substr(std::min(error.size(), again.resume.size()));
+  };
+  CHECK(said([](auto&) {}).empty());
+  CHECK(said([](auto& file) { file.importance = {}; }) == ": /importance, which /tasks weighs by lambda 1, is missing");
+  CHECK(said([](auto& file) { file.tasks.back()["options"]["code"] = 4; }) ==
+        ": /tasks: --code: a code of 4 has to be smaller than the 4 features of " + (folder / "changed.h5") +
+            "; give a smaller one");
 }
 
 TEST_CASE("a checkpoint isn't resumed on data that have changed") {
