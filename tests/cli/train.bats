@@ -81,7 +81,7 @@ J
   fails 2 "mas-train: --data: is required, e.g. --data glyphs,classes=0-4" mas-train --arch mlp:8 -o m.h5
   fails 1 "mas-train: $(models)/first.h5: has learned a task named first already; choose another name with --task" \
     mas-train "$(models)/first.h5" --data "$small,classes=5-9" --task first -o m.h5
-  fails 1 "mas-train: glyphs,size=20x20,samples=400: samples of 1 x 20 x 20 values, but $(models)/first.h5 takes 1 x 28 x 28" \
+  fails 1 "mas-train: $small,size=20x20: samples of 1 x 20 x 20 values, but $(models)/first.h5 takes 1 x 28 x 28" \
     mas-train "$(models)/first.h5" --data "$small,size=20x20" -o m.h5
   fails 2 "mas-train: --patience: needs samples to judge by; add --validation 0.1, say" \
     mas-train --arch mlp:8 --data "$small" --patience 3 -o m.h5

@@ -31,6 +31,10 @@ class JointDataset : public Dataset {
   bool has_labels() const override { return true; }
   at::ScalarType stored_type() const override { return parts_.front()->stored_type(); }
 
+  size_t part_of(int64_t row) const {
+    return static_cast<size_t>(std::upper_bound(begins_.begin(), begins_.end(), row) - begins_.begin()) - 1;
+  }
+
   std::vector<int64_t> classes() const override {
     std::vector<int64_t> all;
     for (const auto& part : targets_)
@@ -123,6 +127,11 @@ Accuracy JointTasks::measure(Model& model, Dataset& data, const std::vector<int6
 
 std::unique_ptr<Dataset> join(std::vector<std::unique_ptr<Dataset>> parts, const Model& model) {
   return std::make_unique<JointDataset>(std::move(parts), model);
+}
+
+size_t part_of(const Dataset& data, int64_t row) {
+  const auto* joint = dynamic_cast<const JointDataset*>(&data);
+  return joint ? joint->part_of(row) : 0;
 }
 
 }  // namespace mas

@@ -36,4 +36,7 @@ class JointTasks {
 /// The data of such tasks as one set, one task after the other. labels() are targets, and classes() those that occur.
 std::unique_ptr<Dataset> join(std::vector<std::unique_ptr<Dataset>> parts, const Model& model);
 
+/// Which part a row of that set is of, from 0; 0 for any other set.
+size_t part_of(const Dataset& data, int64_t row);
+
 }  // namespace mas

@@ -293,7 +293,7 @@ Training prepare_training(const TaskOptions& o) {
     options["init"] = content_of(init);
   }
   for (size_t i = 0; i < parts.size(); i++) {
-    if (i > 0) check_input(model, *parts[i], o.data[i]);
+    check_input(model, *parts[i], o.data[i]);
     TaskRecord task = make_record(o, i, model, *parts[i]);
     task.options = options;
     model.add_task(task);

@@ -44,15 +44,22 @@ NamedTensors anchor(const Model& model) {
   return weights;
 }
 
+// What is trained on, for messages about all of it.
+std::string specs(const Model& model, const TrainOptions& options) {
+  std::vector<std::string> all;
+  for (const auto& task : last_tasks(model, options.joint)) all.push_back(task.data);
+  return fmt::format("{}", fmt::join(all, " and "));
+}
+
 struct Rows {
   std::vector<int64_t> training, validation;  // each in the order of the data
 };
 
-Rows split_rows(int64_t size, double share, uint64_t seed, const std::string& spec) {
+Rows split_rows(int64_t size, double share, uint64_t seed, const std::string& specs) {
   Rows rows;
   const auto held_out = static_cast<int64_t>(std::llround(share * static_cast<double>(size)));
   if (share > 0 && (held_out < 1 || held_out >= size)) {
-    throw Error(spec, fmt::format("{} samples can't be split with --validation {}", size, share));
+    throw Error(specs, fmt::format("{} samples can't be split with --validation {}", size, share));
   }
   const auto order = permutation(size, seed);
   rows.validation.assign(order.begin(), order.begin() + held_out);
@@ -88,7 +95,7 @@ class Run {
         schedule_(parse_schedule(options.schedule)),
         trained_(model, trainable(model, options)),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
-                         task_.data)),
+                         specs(model, options))),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
         penalty_(make_penalty(model, options, state_.anchor)) {
     if (options.joint > 1) joint_.emplace(model, options.joint);
@@ -130,6 +137,7 @@ class Run {
         check_part(state_.path.integral, "path", name, value, model_.name());
       }
     }
+    check_best(state_, trained_);
   }
 
   // Adam's steps have a size of their own.
@@ -137,7 +145,6 @@ class Run {
     const auto& optimizer = options_.optimizer;
     if (optimizer.kind != OptimizerOptions::Kind::kSgd) return;
     const double lr = optimizer.lr * schedule_.largest_scale(options_.epochs);
-    check_best(state_, trained_);
     check_stable(penalty_, lr, optimizer.momentum, optimizer.weight_decay);
   }
 
@@ -224,8 +231,10 @@ class Run {
   }
 
   Error not_finite(double loss, const Batch& batch, int64_t seen) const {
-    if (batch.images.is_floating_point() && !at::isfinite(batch.images).all().item<bool>()) {
-      return {task_.data, "holds a value that isn't finite"};
+    const auto tasks = last_tasks(model_, options_.joint);
+    for (size_t i = 0; i < batch.rows.size() && batch.images.is_floating_point(); i++) {
+      if (at::isfinite(batch.images[static_cast<int64_t>(i)]).all().item<bool>()) continue;
+      return {tasks[part_of(data_, batch.rows[i])].data, "holds a value that isn't finite"};
     }
     return {model_.name(),
             fmt::format("the loss is {} in epoch {} after {} samples; try a smaller --lr or --lambda, or "
@@ -276,7 +285,7 @@ void train(Model& model, Dataset& data, const TrainOptions& options, const std::
     throw Error(model.name(), fmt::format("{} is {}, and training is in float32; save the module after net.float()",
                                           name, c10::toString(value.scalar_type())));
   }
-  check_input(model, data, model.tasks().back().data);
+  check_input(model, data, specs(model, options));
   check_combinable(model.file.importance, model.shared_parameters(), model.name());
   Run run(model, data, options, callbacks);
   run(checkpoint);

@@ -2,10 +2,12 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 
 #include "mas/error.h"
 #include "mas/model/architecture.h"
 #include "mas/training/trainer.h"
+#include "unit/io/scratch.h"
 #include "unit/memory_dataset.h"
 #include "unit/model/task.h"
 
@@ -71,6 +73,33 @@ TEST_CASE("data of several tasks are one set, in any order of its rows") {
     const int64_t target = of_first ? label : label == 5 ? 2 : label == 3 ? 3 : 4;
     CHECK(targets[at].item<int64_t>() == target);
   }
+}
+
+TEST_CASE("what is wrong with the data of one task is said of these") {
+  Model model(make_architecture("mlp:6", {4}), 3);
+  model.add_task(test::task_record("a", "good", {0, 1}, Scenario::kDomain, 2));
+  model.add_task(test::task_record("b", "bad", {0, 1}, Scenario::kDomain, 2));
+  model.add_task(test::task_record("c", "better", {0, 1}, Scenario::kDomain, 2));
+  const auto data = [&](double value) {
+    std::vector<std::unique_ptr<Dataset>> parts;
+    for (const uint64_t seed : {1, 2, 3}) {
+      const auto images = torch::randn({4, 4});
+      if (seed == 2) images[3][0] = value;
+      parts.push_back(std::make_unique<MemoryDataset>(images, torch::tensor({0, 1, 0, 1}, at::kLong)));
+    }
+    return join(std::move(parts), model);
+  };
+  const auto all = data(0);
+  CHECK(part_of(*all, 0) == 0);
+  CHECK(part_of(*all, 3) == 0);
+  CHECK(part_of(*all, 4) == 1);
+  CHECK(part_of(*all, 11) == 2);
+  TrainOptions options;
+  options.joint = 3;
+  const auto said = [&](double value) { return test::error_of([&] { train(model, *data(value), options); }); };
+  CHECK(said(std::numeric_limits<double>::quiet_NaN()) == "bad: holds a value that isn't finite");
+  options.validation = 0.01;
+  CHECK(said(0) == "good and bad and better: 12 samples can't be split with --validation 0.01");
 }
 
 TEST_CASE("the joint loss is the mean of each sample's own task's") {
