@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
@@ -21,6 +23,17 @@ Rule parse_rule(const std::string& text) {
   throw UsageError("--merge", fmt::format("must be mean or mode, got {}", text));
 }
 
+// Divided by their sum, which may be beyond a double before they are made smaller; by a power of 2, that is exactly.
+void normalise(std::vector<double>& weights) {
+  const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
+  if (*least / *most < std::numeric_limits<double>::min())
+    throw UsageError("--merge-weights", fmt::format("{} is nothing beside {}", *least, *most));
+  const int exponent = std::ilogb(*most);
+  double total = 0;
+  for (double& weight : weights) total += weight = std::ldexp(weight, -exponent);
+  for (double& weight : weights) weight /= total;
+}
+
 // α of each file; they add up to 1.
 std::vector<double> parse_weights(const MergeOptions& o) {
   std::vector<double> weights(o.models.size(), 1);
@@ -34,9 +47,7 @@ std::vector<double> parse_weights(const MergeOptions& o) {
                                                       weights.size(), o.weights));
     }
   }
-  double total = 0;
-  for (const double weight : weights) total += weight;
-  for (double& weight : weights) weight /= total;
+  normalise(weights);
   return weights;
 }
 
@@ -57,7 +68,6 @@ void check_fisher(const Model& model, const Model& first) {
 }
 
 std::vector<Model> open_chain(const MergeOptions& o, bool mode) {
-  if (o.models.size() < 2) throw UsageError("--merge", "needs two models or more, those after each task");
   std::vector<Model> models;
   for (const auto& path : o.models) {
     Model model(read_model(path), input_name(path));
@@ -135,6 +145,7 @@ NamedTensors merge_buffers(const std::vector<Model>& models, const std::vector<d
 
 Model merge_models(const MergeOptions& o) {
   const bool mode = parse_rule(o.rule) == Rule::kMode;
+  if (o.models.size() < 2) throw UsageError("--merge", "needs two models or more, those after each task");
   const auto alpha = parse_weights(o);
   auto models = open_chain(o, mode);
   Model& last = models.back();

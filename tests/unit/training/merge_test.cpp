@@ -133,6 +133,20 @@ TEST_CASE("merging is the mean or the mode of the tasks' weights, element by ele
   }
 }
 
+TEST_CASE("weights of models are shares, however large they are") {
+  const Scratch folder;
+  auto options = write_chain(chain(Scenario::kTask, 2), folder);
+  const auto shares = [&](const char* weights) {
+    options.weights = weights;
+    return merge_models(options).file.tasks.back()["options"]["merge"]["weights"].dump();
+  };
+  CHECK(shares("1,3") == "[0.25,0.75]");
+  CHECK(shares("5e307,1.5e308") == "[0.25,0.75]");
+  CHECK(shares("5e-324,5e-324") == "[0.5,0.5]");
+  options.weights = "1e-308,1e308";
+  CHECK(error_of([&] { merge_models(options); }) == "--merge-weights: 1e-308 is nothing beside 1e+308");
+}
+
 TEST_CASE("models that can't be merged are refused by name") {
   const Scratch folder;
   auto models = chain(Scenario::kTask, 2);
