@@ -60,6 +60,8 @@ void Optimizer::step() {
     scalars.root_bias = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
     scalars.momentum = static_cast<float>(options_.beta1);
     scalars.beta2 = static_cast<float>(options_.beta2);
+    scalars.new_mean = static_cast<float>(1 - options_.beta1);
+    scalars.new_square = static_cast<float>(1 - options_.beta2);
     scalars.eps = static_cast<float>(options_.eps);
   } else {
     scalars.lr = static_cast<float>(options_.lr);

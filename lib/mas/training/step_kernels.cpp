@@ -58,8 +58,8 @@ HWY_INLINE void adam_lanes(D d, const StepSlices& t, size_t i, const StepScalars
   const auto anchor = t.omega ? hn::LoadU(d, t.anchor + i) : zero;
   const auto g = full_gradient(d, start, gradient, omega, anchor, s);
   auto first = hn::LoadU(d, t.first + i), second = hn::LoadU(d, t.second + i);
-  first = hn::MulAdd(hn::Set(d, s.momentum), first, hn::Mul(hn::Set(d, 1 - s.momentum), g));
-  second = hn::MulAdd(hn::Set(d, s.beta2), second, hn::Mul(hn::Set(d, 1 - s.beta2), hn::Mul(g, g)));
+  first = hn::MulAdd(hn::Set(d, s.momentum), first, hn::Mul(hn::Set(d, s.new_mean), g));
+  second = hn::MulAdd(hn::Set(d, s.beta2), second, hn::Mul(hn::Set(d, s.new_square), hn::Mul(g, g)));
   hn::StoreU(first, d, t.first + i);
   hn::StoreU(second, d, t.second + i);
   const auto scale = hn::MulAdd(hn::Sqrt(second), hn::Set(d, s.root_bias), hn::Set(d, s.eps));

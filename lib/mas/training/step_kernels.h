@@ -19,11 +19,13 @@ struct StepSlices {
 struct StepScalars {
   float lr;  ///< Adam: lr / (1 − β1^t)
   float weight_decay;
-  float momentum;   ///< SGD: μ; Adam: β1
-  float beta2;      ///< Adam
-  float root_bias;  ///< Adam: 1 / sqrt(1 − β2^t)
-  float eps;        ///< Adam
-  float stiffness;  ///< gradient step: 2λ; proximal step: 2λ·lr
+  float momentum;    ///< SGD: μ; Adam: β1
+  float beta2;       ///< Adam
+  float new_mean;    ///< Adam: 1 − β1, which of a float32 β1 would be off
+  float new_square;  ///< Adam: 1 − β2, likewise
+  float root_bias;   ///< Adam: 1 / sqrt(1 − β2^t)
+  float eps;         ///< Adam
+  float stiffness;   ///< gradient step: 2λ; proximal step: 2λ·lr
   bool proximal;
 };
 

@@ -46,6 +46,15 @@ TEST_CASE("Adam is torch's") {
   CHECK(difference<torch::optim::Adam>(options, torch::optim::AdamOptions(0.01).weight_decay(1e-3)) < 2e-6);
 }
 
+TEST_CASE("Adam's means take what is new by shares that are rounded once") {
+  at::Tensor w = torch::ones({1});
+  Optimizer optimizer({{"w", w}}, {}, {});
+  w.mutable_grad() = torch::ones({1});
+  optimizer.step();
+  CHECK(optimizer.state().at("mean/w").item<float>() == 0.1f);
+  CHECK(optimizer.state().at("square/w").item<float>() == 0.001f);
+}
+
 TEST_CASE("a step doesn't depend on the number of threads") {
   Penalty penalty;
   penalty.lambda = 1;
