@@ -52,6 +52,17 @@ G
   fails 2 "mas-importance: --data: is required: half.h5 has learned no task" mas-importance half.h5 -o x.h5
 }
 
+@test "l2 of a module asks for samples to see their shape, and feeds none" {
+  fails 2 "mas-importance: --data: is required: net.pt is a TorchScript module, which doesn't tell the shape of a sample" \
+    mas-importance net.pt --method l2 -o x.h5
+  silent mas-importance net.pt --method l2 --data unlabelled.h5 -o l2.h5 >report
+  grep -q "^omega 1 for " report
+  mas-export l2.h5 | grep -q "0 tasks learned; importance: method l2, estimator constant, made after task 0"
+  silent mas-train -q l2.h5 --data data.h5 --epochs 1 -o next.h5
+  fails 2 "mas-importance: --data: has no meaning with --method l2, which reads none" \
+    mas-importance l2.h5 --method l2 --data unlabelled.h5 -o x.h5
+}
+
 @test "what a module prints doesn't mix with the model" {
   mas-importance -q chatty.pt --data unlabelled.h5 2>err >m.h5
   grep -qx hello err

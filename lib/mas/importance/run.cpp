@@ -63,6 +63,9 @@ EstimatorOptions parse_estimator(const ImportanceOptions& options) {
 }
 
 bool is_fisher(const ImportanceOptions& options) { return method_called(options.method).measure == Method::kFisher; }
+bool is_constant(const ImportanceOptions& options) {
+  return method_called(options.method).origin == ImportanceMethod::Origin::kConstant;
+}
 bool takes(Fisher kind, const ImportanceOptions& options) {
   return is_fisher(options) && parse_fisher(options.fisher) == kind;
 }
@@ -211,7 +214,6 @@ std::string content_of(const ImportanceRecord& record) {
 }
 
 ImportanceReport set_constant(Model& model, const ImportanceOptions& options) {
-  if (!options.data.empty()) throw UsageError("--data", "has no meaning with --method l2, which reads none");
   if (!options.combine.empty())
     throw UsageError("--combine", "has no meaning with --method l2: its omega is 1, whatever came before");
   set_l2(model);
@@ -240,10 +242,13 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
   if (!is_torchscript(bytes->view())) {
     if (!options.returned.empty())
       throw UsageError("--return", "is for a TorchScript module; " + name + " is none, and a model keeps its own");
+    if (is_constant(options) && !options.data.empty())
+      throw UsageError("--data", "has no meaning with --method " + options.method + ", which reads none");
     return {parse_model(bytes, name), path};
   }
   if (options.data.empty()) {
-    throw UsageError("--data", "is required: " + name + " is a TorchScript module, which brings no data of its own");
+    const char* why = is_constant(options) ? "doesn't tell the shape of a sample" : "brings no data of its own";
+    throw UsageError("--data", fmt::format("is required: {} is a TorchScript module, which {}", name, why));
   }
   const auto spec = DataSpec::parse(options.data.front());
   return make_script_model(std::string(bytes->view()), name, {"", options.returned},
@@ -252,7 +257,8 @@ Model open_model(const std::string& path, const ImportanceOptions& options) {
 
 ImportanceReport estimate_importance(Model& model, const ImportanceOptions& options) {
   check_tasks(model);
-  if (parse_method(options.method).origin == ImportanceMethod::Origin::kConstant) return set_constant(model, options);
+  parse_method(options.method);
+  if (is_constant(options)) return set_constant(model, options);
   EstimatorOptions estimator_options = parse_estimator(options);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters(), measured = model.trainable_parameters();
