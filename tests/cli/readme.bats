@@ -32,3 +32,11 @@ blocks() {
   grep -q "^tensor" report
   grep -q "grad_fn=" report
 }
+
+@test "the README's table is of the results" {
+  results=$MAS_SOURCE/data/results
+  grep -E '^\| [a-z-]+ \| [0-9]' "$MAS_SOURCE/README.md" >rows
+  [ "$(wc -l <rows)" -ge 4 ]
+  while read -r row; do grep -qxF "$row" "$results/split-mnist.md"; done <rows
+  grep -qF "| mas, ours | 99.55 ±" "$results/authors-demo.md"
+}
