@@ -53,8 +53,8 @@ void merge(ImportanceRecord& record, const ImportanceRecord& other, const std::s
 void fold_anchors(ImportanceRecord& record, const NamedTensors& weights);
 
 /// Throws Error naming `name` where total_importance() couldn't be told for each of the parameters: an unknown
-/// method or rule, a parameter without Ω or anchor, anchors where the rule has none, or values beyond float32. That Ω is
-/// of the file's own weights and has sound values is io/model_check.h's to say.
+/// method or rule, a parameter without Ω or anchor, anchors where the rule has none, or values beyond float32. That Ω
+/// is of the file's own weights and has sound values is io/model_check.h's to say.
 void check_combinable(const ImportanceRecord& record, const NamedTensors& parameters, const std::string& name);
 
 }  // namespace mas
