@@ -164,14 +164,15 @@ percent='
   def fixed(digits): pow(10; digits) as $p | (. * $p | round) as $n | ($n | fabs) as $a
     | (if $n < 0 then "-" else "" end) + ($a / $p | floor | tostring) + "." + ($p + $a % $p | tostring | .[1:]);
   def percent: . * 100 | fixed(2);
-  def spread: "\(.mean | percent)" + if .deviation then " ± \(.deviation | percent)" else "" end;'
+  def spread(digits): "\(.mean * 100 | fixed(digits))" + if .deviation then " ± \(.deviation * 100 | fixed(digits))" else "" end;
+  def spread: spread(2);'
 
-# cell MEASURE FILE: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the method has
+# cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the method has
 # no such measure, as joint training and merging have no forgetting.
 cell() {
-  jq -r --arg name "$1" "$percent"'
+  jq -r --arg name "$1" --argjson digits "${3:-2}" "$percent"'
     if (.groups | length) != 1 then error("runs that differ in more than their seeds")
-    else .groups[0][$name] | if . then spread else "-" end end' "$2"
+    else .groups[0][$name] | if . then spread($digits) else "-" end end' "$2"
 }
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.

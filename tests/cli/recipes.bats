@@ -42,7 +42,7 @@ restarts() {
 
 @test "authors-demo.sh" {
   restarts "$recipes/authors-demo.sh" "${tiny[@]}" --seeds 1 --lambda 1
-  grep -qE '^\| mas, ours \| [0-9.]+ \| -?[0-9.]+ \|$' first
+  grep -qE '^\| mas, ours \| [0-9.]+ \| -?[0-9]+[.][0-9]{3} \| -?[0-9]+[.][0-9]{3} \|$' first
 }
 
 @test "choose-lambda.sh holds data out, and names the best" {
