@@ -37,25 +37,21 @@ for lambda in $lambdas; do
   for seed in $seeds; do echo "$lambda" "$seed"; done
 done | in_parallel run
 
-# Of the matrix R: ACC, the mean of the last row over old tasks, and of the diagonal, what each task reached when new; -
-# where there is but the last row, of a merged model.
-measure() {  # LAMBDA SEED
-  local matrix
-  matrix=$(model "$@")
-  [ -e "$matrix.csv" ] || mas-eval -q --threads "$threads" "$matrix" --csv >"$matrix.csv"
-  awk -F, -v lambda="$1" '
-    NR > 1 { for (i = 2; i <= NF; i++) r[NR - 1, i - 1] = $i; n = NF - 1 }
-    END {
-      last = NR - 1
-      for (j = 1; j <= n; j++) { acc += r[last, j] / n; new += r[j, j] / n; if (j < n) old += r[last, j] / (n - 1) }
-      print lambda, 100 * acc, 100 * old, (last == n ? 100 * new : "-")
-    }' "$matrix.csv"
-}
+# Of the matrix R, for each λ: ACC, the mean of the last row over old tasks, and of the diagonal, what each task reached
+# when new; - where there is but the last row, of a merged model.
 points=$models/$sequence-$scenario/$method.dat
 for lambda in $lambdas; do
-  for seed in $seeds; do measure "$lambda" "$seed"; done |
-    awk '{ l = $1; acc += $2; old += $3; new += $4; rows = $4; n++ }
-      END { printf "%s %.2f %.2f %s\n", l, acc / n, old / n, rows == "-" ? "-" : sprintf("%.2f", new / n) }'
+  matrices=()
+  for seed in $seeds; do
+    matrix=$(model "$lambda" "$seed").json
+    [ -e "$matrix" ] || { mas-eval -q --threads "$threads" "${matrix%.json}" --json >"$matrix.part" && mv "$matrix.part" "$matrix"; }
+    matrices+=("$matrix")
+  done
+  jq -rs --arg lambda "$lambda" "$percent"'
+    def mean: add / length;
+    def diagonal: [.accuracy as $r | range(.tasks | length) | $r[.][.]];
+    [map(.acc), map(.accuracy[-1][:-1] | mean), map(diagonal | if all(. != null) then mean else null end)]
+    | map(if all(. != null) then mean | percent else "-" end) | "\($lambda) \(join(" "))"' "${matrices[@]}"
 done >"$points"
 printf 'λ\tACC\told tasks\tnew tasks\n'
 tr ' ' '\t' <"$points"

@@ -83,8 +83,9 @@ lambda_of() {
     { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
-# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the penalty's. The seconds that it took one
-# core go to a file beside it. An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
+# learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the
+# penalty's. The seconds that it took one core go to a file beside it. An estimator is a method too: MAS with it, the Ω of
+# each task divided by its mean.
 learn() {
   [ ! -e "$5" ] || return 0
   local start=$SECONDS
@@ -167,8 +168,8 @@ percent='
   def spread(digits): "\(.mean * 100 | fixed(digits))" + if .deviation then " ± \(.deviation * 100 | fixed(digits))" else "" end;
   def spread: spread(2);'
 
-# cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the method has
-# no such measure, as joint training and merging have no forgetting.
+# cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the
+# method has no such measure, as joint training and merging have no forgetting.
 cell() {
   jq -r --arg name "$1" --argjson digits "${3:-2}" "$percent"'
     if (.groups | length) != 1 then error("runs that differ in more than their seeds")
