@@ -7,8 +7,6 @@
 namespace mas::tool {
 namespace {
 
-constexpr uint64_t kMost = 1000000000000;  // epochs, samples
-
 // An option that means something with another alone.
 struct Need {
   const char* option;
@@ -40,7 +38,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
     return option;
   };
   const auto positive = between(1e-12, 1e12), not_negative = between(0, 1e12);
-  const auto count = whole(1, kMost);
+  const auto count = whole(1, kMostOfTraining);
   add("--arch", task.arch, "ARCH", "new network: mlp:H1,H2,... or another name, FILE.json or FILE.pt (see mas(7))");
   add("--init", task.init, "WEIGHTS", "its weights: safetensors, a PyTorch state dict or a model file");
   add("--features", task.output.features, "LAYER",
@@ -72,14 +70,14 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
       ->check(not_negative)
       ->capture_default_str();
   add("--code", task.code, "N", "of the code by which ebll can keep this task later [0; with ebll the last one's]")
-      ->check(whole(0, kMost));
+      ->check(whole(0, kMostOfTraining));
   add("--track", o.track, "si", "record the path of training as the task's importance (Synaptic Intelligence)");
   add("--xi", t.xi, "N", "damping of --track si")->check(positive)->capture_default_str();
   add("--validation", t.validation, "SHARE", "of the samples, held out")
       ->check(between(0, 0.99))
       ->capture_default_str();
   add("--patience", t.patience, "N", "stop after N epochs without a better validation; 0: never")
-      ->check(whole(0, kMost))
+      ->check(whole(0, kMostOfTraining))
       ->capture_default_str();
   add("--seed", task.seed, "N", "of weights, order and split")->check(whole(0, UINT64_MAX))->capture_default_str();
   app.add_option("--merge", o.merge.rule, "mean or mode of the MODELs after each task of a chain; nothing is trained")

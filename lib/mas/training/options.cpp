@@ -9,11 +9,6 @@
 #include "mas/training/schedule.h"
 
 namespace mas {
-namespace {
-
-constexpr int64_t kMostCounted = 1000000000000;  // epochs, samples and values of a code, as the command line has it
-
-}  // namespace
 
 using nlohmann::json;
 
@@ -76,8 +71,9 @@ void check_train_options(const TrainOptions& o) {
     require(std::isfinite(value) && value >= 0, option, "must be a number from 0");
   };
   const auto count = [&](int64_t value, int64_t least, const char* option) {
-    if (value >= least && value <= kMostCounted) return;
-    throw UsageError(option, fmt::format("must be a whole number from {} to {}, got {}", least, kMostCounted, value));
+    if (value >= least && value <= kMostOfTraining) return;
+    throw UsageError(option,
+                     fmt::format("must be a whole number from {} to {}, got {}", least, kMostOfTraining, value));
   };
   count(o.epochs, 1, "--epochs");
   count(o.batch_size, 1, "--batch");

@@ -10,6 +10,9 @@
 
 namespace mas {
 
+/// Of epochs, samples and values of a code, on the command line and in checkpoints.
+constexpr int64_t kMostOfTraining = 1000000000000;
+
 /// How a task is trained; stands in its record as JSON, so that a checkpoint knows how to go on.
 struct TrainOptions {
   int64_t epochs = 4;
