@@ -17,7 +17,7 @@ set -euo pipefail
 command=$(command_line "$@")
 whole=batch:1000000
 seeds="1 2 3 4 5 6 7 8 9 10" estimators="batch:8 batch:32 batch:128 $whole" scenarios="task domain" choose_seeds="101 102 103"
-lambdas="0.001 0.003 0.01 0.03 0.1 0.3 1 3" jobs=$cores models=$root/build/compare-estimators out=$root/data/results
+lambdas="0.001 0.01 0.1 1 10 100 1000 10000" jobs=$cores models=$root/build/compare-estimators out=$root/data/results
 data=mnist,pad=2,normalize=0.1:0.2752 epochs=4
 parse_options "seeds estimators scenarios lambdas choose-seeds jobs models out data epochs" "$@"
 need gnuplot

@@ -84,14 +84,13 @@ lambda_of() {
 }
 
 # learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the
-# penalty's. The seconds that it took one core go to a file beside it. An estimator is a method too: MAS with it, the Ω of
-# each task divided by its mean.
+# penalty's. What in_parallel() calls may do nothing else: the processor's time so far goes to a file beside OUT.
+# An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
 learn() {
   [ ! -e "$5" ] || return 0
-  local start=$SECONDS
   mkdir -p "$(dirname "$5")"
   if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
-  echo $(((SECONDS - start) * threads)) >"$5.seconds"
+  times >"$5.times"
   mv "$5.part" "$5"
 }
 
@@ -204,7 +203,11 @@ made_on() {
   for model in "${used[@]}"; do [ ! "$model" -nt "$newest" ] || newest=$model; done
   date -u -r "$newest" +%F
 }
-core_seconds() { cat "${used[@]/%/.seconds}" | awk '{ s += $1 } END { print s + 0 }'; }
+# Of children, in all.
+core_seconds() {
+  awk 'FNR == 2 { for (i = 1; i <= 2; i++) { split($i, t, "m"); s += 60 * t[1] + t[2] } } END { printf "%d\n", s }' \
+    "${used[@]/%/.times}"
+}
 
 # need PROGRAM...: the recipe stops where one isn't there.
 need() {
