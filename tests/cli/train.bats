@@ -135,3 +135,29 @@ J
   printf '{"layers": [\n{"type": "relu",}]}' >net.json
   fails 1 "mas-train: net.json: not valid JSON: line 2, column *" mas-train --arch net.json --data "$small" -o x.h5
 }
+
+@test "augmentation goes through a checkpoint bit for bit" {
+  resumes_exactly mas-train "$(models)/important.h5" --data "$small,classes=5-9" --seed 4 --augment crop:2,flip
+}
+
+@test "augmentation changes what is learned, and nothing that is measured" {
+  train=(mas-train -q --arch mlp:20 --data "$small,classes=0-4" --epochs 1)
+  silent "${train[@]}" -o plain.h5
+  silent "${train[@]}" --augment crop:3,flip -o changed.h5
+  ! cmp -s plain.h5 changed.h5
+  silent "${train[@]}" --augment crop:3,flip -o again.h5
+  cmp changed.h5 again.h5
+  silent "${train[@]}" --augment resized-crop:0.5 --data "$small,classes=5-9" -o joint.h5
+}
+
+@test "augmentations that can't be are said before any work" {
+  train=(mas-train --arch mlp:20 --data "$small" -o m.h5)
+  fails 2 "mas-train: --augment: must be crop, crop:PIXELS, *; got flop" "${train[@]}" --augment flop
+  fails 1 "mas-train: --augment: crop has one place only for a window of 28 x 28 in images of 28 x 28; *" "${train[@]}" --augment crop
+  fails 2 "mas-train: --augment: doesn't go with --distill*" \
+    mas-train "$(models)/first.h5" --data "$small,classes=5-9" --distill lwf --augment flip -o m.h5
+  printf '1,2,0\n3,4,1\n' >rows.csv
+  fails 1 "mas-train: --augment: for images, not for rows of 2 values; size=HxW makes *" \
+    mas-train --arch mlp:2 --data rows.csv --augment flip -o m.h5
+  [ ! -e m.h5 ]
+}

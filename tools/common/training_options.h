@@ -14,7 +14,7 @@ struct TrainingOptions {
   TaskOptions task;
   MergeOptions merge;
   std::vector<std::string> models;
-  std::string checkpoint, optimizer = "adam", penalty_step, track, distill;
+  std::string checkpoint, optimizer = "adam", penalty_step, track, distill, augment;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  ///< what a checkpoint brings itself
   CommonOptions common;

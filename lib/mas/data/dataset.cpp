@@ -19,10 +19,11 @@ namespace {
 
 constexpr int64_t kMostChannelValues = int64_t{1} << 20;  // of a batch that normalize=auto reads
 
-DataSpec without_fit(DataSpec spec) {
+// What is left to do where the source has fitted its rows.
+DataSpec after_fit(DataSpec spec) {
+  if (!spec.size) spec.crop.reset();
   spec.size.reset();
   spec.square = false;
-  spec.crop.reset();
   return spec;
 }
 
@@ -30,8 +31,7 @@ DataSpec without_fit(DataSpec spec) {
 class SourceDataset : public Dataset {
  public:
   SourceDataset(Source source, const DataSpec& spec)
-      : source_(std::move(source)),
-        transforms_(source_.fitted ? without_fit(spec) : spec, source_.shape, source_.type) {
+      : source_(std::move(source)), transforms_(source_.fitted ? after_fit(spec) : spec, source_.shape, source_.type) {
     if (!spec.classes.empty() && !source_.has_labels)
       throw Error(spec.source,
                   "classes=" + format_classes(spec.classes) + " needs labels, and there are none; see labels=FILE");
@@ -61,14 +61,14 @@ class SourceDataset : public Dataset {
   }
 
   at::Tensor images(at::ArrayRef<int64_t> rows) override {
-    std::vector<int64_t> stored;
-    stored.reserve(rows.size());
-    for (int64_t row : rows) stored.push_back(source_row(row));
-    std::vector<int64_t> bytes;  // of 8-byte units: aligned for every type
-    const size_t count = stored.size() * static_cast<size_t>(source_.row_bytes());
-    bytes.resize(count / sizeof(int64_t) + 1);
-    source_.read(stored, bytes.data());
-    return transforms_.apply(bytes.data(), static_cast<int64_t>(rows.size()));
+    return transforms_.apply(read(rows).data(), static_cast<int64_t>(rows.size()));
+  }
+
+  at::Tensor augmented(at::ArrayRef<int64_t> rows, const Augmentation& augmentation, uint64_t seed) override {
+    transforms_.check(augmentation);
+    std::vector<uint64_t> seeds;
+    for (int64_t row : rows) seeds.push_back(SplitMix64::mix(seed + static_cast<uint64_t>(row)));
+    return transforms_.apply(read(rows).data(), augmentation, seeds);
   }
 
   at::Tensor labels(at::ArrayRef<int64_t> rows) override {
@@ -83,6 +83,17 @@ class SourceDataset : public Dataset {
   int64_t source_row(int64_t row) const {
     if (row < 0 || row >= size()) throw Error("data", fmt::format("row {} of {}", row, size()));
     return all_ ? row : rows_[static_cast<size_t>(row)];
+  }
+
+  // As they are stored, in units of 8 bytes: aligned for every type.
+  std::vector<int64_t> read(at::ArrayRef<int64_t> rows) {
+    std::vector<int64_t> stored;
+    stored.reserve(rows.size());
+    for (int64_t row : rows) stored.push_back(source_row(row));
+    const size_t count = stored.size() * static_cast<size_t>(source_.row_bytes());
+    std::vector<int64_t> bytes(count / sizeof(int64_t) + 1);
+    source_.read(stored, bytes.data());
+    return bytes;
   }
 
   std::vector<int64_t> all_source_rows() const {
@@ -181,6 +192,10 @@ std::string measure(const DataSpec& spec, const OpenOptions& options) {
 }
 
 }  // namespace
+
+at::Tensor Dataset::augmented(at::ArrayRef<int64_t>, const Augmentation&, uint64_t) {
+  throw Error("--augment", "not for these data");
+}
 
 bool has_test_part(const DataSpec& spec, const OpenOptions& options) {
   return find_generator(spec.source) || path_has_test_part(find_path(spec.source, options.directories));

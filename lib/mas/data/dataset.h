@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 
+#include "mas/data/augmentation.h"
 #include "mas/data/spec.h"
 
 namespace mas {
@@ -23,6 +24,9 @@ class Dataset {
   virtual std::vector<int64_t> classes() const = 0;
   /// float32 [n, *sample_shape] (int64 where the data are token ids), contiguous, on the CPU.
   virtual at::Tensor images(at::ArrayRef<int64_t> rows) = 0;
+  /// The same of samples that are changed at random, as `seed` and their row numbers say. Throws Error(--augment,
+  /// cause) where they can't be.
+  virtual at::Tensor augmented(at::ArrayRef<int64_t> rows, const Augmentation& augmentation, uint64_t seed);
   /// int64 [n], the labels as they stand in the data. Throws Error without labels.
   virtual at::Tensor labels(at::ArrayRef<int64_t> rows) = 0;
   /// What the data call a class; "" where they don't.

@@ -35,7 +35,8 @@ struct Loader::State {
     const size_t count = std::min(rows.size() - position, static_cast<size_t>(options.batch_size));
     Batch batch;
     batch.rows.assign(rows.data() + position, rows.data() + position + count);
-    batch.images = data.images(batch.rows);
+    const Augmentation& augment = options.augment;
+    batch.images = augment.active() ? data.augmented(batch.rows, augment, options.seed) : data.images(batch.rows);
     if (options.labels) batch.labels = data.labels(batch.rows);
     position += count;
     return batch;

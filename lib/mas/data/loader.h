@@ -18,7 +18,8 @@ struct Batch {
 struct LoaderOptions {
   int64_t batch_size = 128;  ///< samples
   bool shuffle = false;
-  uint64_t seed = 0;     ///< of the order; give another one each epoch
+  uint64_t seed = 0;     ///< of order and augmentation; give another one each epoch
+  Augmentation augment;  ///< of the images; none unless given
   bool labels = true;    ///< false: Batch::labels stays undefined
   bool prefetch = true;  ///< read the next batch in a thread while this one is used
 };

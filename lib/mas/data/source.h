@@ -24,7 +24,7 @@ struct Source {
   std::vector<std::string> class_names;  ///< by label, where the data have them
 
   // Of pictures, which are decoded as they are read; empty elsewhere.
-  bool fitted = false;  ///< the spec's size and crop are in the rows already
+  bool fitted = false;  ///< the spec's size is in the rows already; its crop, too, where it has no size
   /// Throws Error where one of the rows is no picture of the source's shape, by a look at where its file begins.
   std::function<void(at::ArrayRef<int64_t> rows)> check;
   /// The row's file, byte for byte.

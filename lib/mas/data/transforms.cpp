@@ -34,12 +34,16 @@ Transforms::Transforms(const DataSpec& spec, std::vector<int64_t> shape, at::Sca
       if (set) throw Error(key, "not for token ids");
   }
   if (spec.size) add_size(spec.size->first, spec.size->second, spec.square);
+  sized_ = shape_;
+  before_crop_ = steps_.size();
   if (spec.crop) add_crop(spec.crop->first, spec.crop->second);
+  cropped_ = shape_;
+  after_crop_ = steps_.size();
   if (spec.pad) add_pad(spec.pad);
   if (spec.rotate != 0) add_rotate(spec.rotate);
   if (spec.permute) add_permute(*spec.permute);
   if (!spec.normalize.empty()) add_normalize(spec.normalize);
-  for (const Step& step : steps_)
+  for (const PixelMap& step : steps_)
     if (!step.weight.empty()) stored_ = at::kFloat;
   if (!mean_.empty()) stored_ = at::kFloat;
 }
@@ -66,31 +70,9 @@ void Transforms::add_size(int64_t height, int64_t width, bool square) {
 }
 
 void Transforms::add_resize(int64_t height, int64_t width) {
-  const int64_t from_height = shape_[1], from_width = shape_[2];
-  if (from_height == height && from_width == width) return;
-  Step step{from_height * from_width, height * width, 4, {}, {}};
-  // Pixel centres at half coordinates, as upsample_bilinear2d with align_corners=false.
-  const auto scaled = [](int64_t i, int64_t from, int64_t to) {
-    return std::max(0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(from) / static_cast<double>(to) - 0.5);
-  };
-  for (int64_t y = 0; y < height; ++y) {
-    const double sy = scaled(y, from_height, height);
-    const int64_t y0 = std::min(static_cast<int64_t>(sy), from_height - 1), y1 = std::min(y0 + 1, from_height - 1);
-    for (int64_t x = 0; x < width; ++x) {
-      const double sx = scaled(x, from_width, width);
-      const int64_t x0 = std::min(static_cast<int64_t>(sx), from_width - 1), x1 = std::min(x0 + 1, from_width - 1);
-      const double fy = sy - static_cast<double>(y0), fx = sx - static_cast<double>(x0);
-      for (auto [row, column, weight] : {std::tuple{y0, x0, (1 - fy) * (1 - fx)},
-                                         {y0, x1, (1 - fy) * fx},
-                                         {y1, x0, fy * (1 - fx)},
-                                         {y1, x1, fy * fx}}) {
-        step.index.push_back(static_cast<int32_t>(row * from_width + column));
-        step.weight.push_back(static_cast<float>(weight));
-      }
-    }
-  }
+  if (shape_[1] == height && shape_[2] == width) return;
+  steps_.push_back(view_of(shape_[1], shape_[2], {0, 0, shape_[1], shape_[2]}, height, width));
   shape_ = {shape_[0], height, width};
-  steps_.push_back(std::move(step));
 }
 
 void Transforms::add_crop(int64_t height, int64_t width) {
@@ -98,25 +80,17 @@ void Transforms::add_crop(int64_t height, int64_t width) {
   if (shape_[1] == height && shape_[2] == width) return;
   if (height > shape_[1] || width > shape_[2])
     throw Error("crop", fmt::format("{} x {} of images of {} x {}", height, width, shape_[1], shape_[2]));
-  const int64_t top = (shape_[1] - height) / 2, left = (shape_[2] - width) / 2;
-  Step step{shape_[1] * shape_[2], height * width, 1, {}, {}};
-  for (int64_t y = 0; y < height; ++y)
-    for (int64_t x = 0; x < width; ++x) step.index.push_back(static_cast<int32_t>((top + y) * shape_[2] + left + x));
+  const Region centre{(shape_[1] - height) / 2, (shape_[2] - width) / 2, height, width};
+  steps_.push_back(view_of(shape_[1], shape_[2], centre, height, width));
   shape_ = {shape_[0], height, width};
-  steps_.push_back(std::move(step));
 }
 
 void Transforms::add_pad(int64_t pad) {
   require_image("pad");
   const int64_t height = shape_[1] + 2 * pad, width = shape_[2] + 2 * pad;
   if (height * width > INT32_MAX / 4) throw Error("pad", fmt::format("images of {} x {} are too large", height, width));
-  Step step{
-      shape_[1] * shape_[2], height * width, 1, std::vector<int32_t>(static_cast<size_t>(height * width), -1), {}};
-  for (int64_t y = 0; y < shape_[1]; ++y)
-    for (int64_t x = 0; x < shape_[2]; ++x)
-      step.index[static_cast<size_t>((y + pad) * width + x + pad)] = static_cast<int32_t>(y * shape_[2] + x);
+  steps_.push_back(view_of(shape_[1], shape_[2], {-pad, -pad, height, width}, height, width));
   shape_ = {shape_[0], height, width};
-  steps_.push_back(std::move(step));
 }
 
 void Transforms::add_rotate(double degrees) {
@@ -129,7 +103,7 @@ void Transforms::add_rotate(double degrees) {
   const double cosine = exact ? (turn == 0) - (turn == 2) : std::cos(degrees * kPi / 180);
   const double sine = exact ? (turn == 1) - (turn == 3) : std::sin(degrees * kPi / 180);
   const double middle_y = static_cast<double>(height - 1) / 2, middle_x = static_cast<double>(width - 1) / 2;
-  Step step{height * width, height * width, 4, {}, {}};
+  PixelMap step{height * width, height * width, 4, {}, {}};
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
       const double dy = static_cast<double>(y) - middle_y, dx = static_cast<double>(x) - middle_x;
@@ -153,7 +127,7 @@ void Transforms::add_permute(uint64_t seed) {
   if (shape_.size() != 1 && shape_.size() != 3)
     throw Error("permute", fmt::format("for images and flat rows, not for rows of {} values", shape_text(shape_)));
   const auto order = permutation(pixels(), seed);
-  Step step{pixels(), pixels(), 1, {}, {}};
+  PixelMap step{pixels(), pixels(), 1, {}, {}};
   step.index.assign(order.begin(), order.end());
   steps_.push_back(std::move(step));
 }
@@ -172,54 +146,83 @@ void Transforms::add_normalize(const std::string& text) {
     throw Error("normalize", fmt::format("{} pairs of mean and deviation for {} channels", mean_.size(), count));
 }
 
-void Transforms::Step::apply(const float* from, float* to) const {
-  const auto at = [from](int32_t i) { return i < 0 ? 0.0f : from[i]; };
-  if (weight.empty()) {
-    for (int64_t i = 0; i < out; ++i) to[i] = at(index[static_cast<size_t>(i)]);
+// What samples become: float32, or int64 for token ids.
+at::Tensor Transforms::empty(int64_t rows) const {
+  std::vector<int64_t> sizes{rows};
+  sizes.insert(sizes.end(), shape_.begin(), shape_.end());
+  return at::empty(sizes, at::device(at::kCPU).dtype(type_ == at::kLong ? at::kLong : at::kFloat));
+}
+
+void Transforms::load(const void* stored, int64_t row, std::vector<float>& to) const {
+  to.resize(static_cast<size_t>(stored_values_));
+  if (type_ == at::kByte)
+    to_float(static_cast<const uint8_t*>(stored) + row * stored_values_, stored_values_, to.data());
+  else
+    std::memcpy(to.data(), static_cast<const float*>(stored) + row * stored_values_,
+                static_cast<size_t>(stored_values_) * sizeof(float));
+}
+
+void Transforms::step(const PixelMap& map, std::vector<float>& values, std::vector<float>& spare) const {
+  const int64_t planes = channels();
+  spare.resize(static_cast<size_t>(map.out * planes));
+  for (int64_t c = 0; c < planes; ++c) map.apply(values.data() + c * map.in, spare.data() + c * map.out);
+  values.swap(spare);
+}
+
+void Transforms::finish(const std::vector<float>& values, float* out) const {
+  if (mean_.empty()) {
+    std::copy(values.begin(), values.end(), out);
     return;
   }
-  const int32_t* k = index.data();
-  const float* w = weight.data();
-  for (int64_t i = 0; i < out; ++i, k += 4, w += 4)
-    to[i] = w[0] * at(k[0]) + w[1] * at(k[1]) + w[2] * at(k[2]) + w[3] * at(k[3]);
+  const float* value = values.data();
+  const int64_t size = pixels();
+  for (size_t c = 0; c < mean_.size(); ++c, value += size, out += size)
+    for (int64_t i = 0; i < size; ++i) out[i] = (value[i] - mean_[c]) / deviation_[c];
 }
 
 at::Tensor Transforms::apply(const void* stored, int64_t rows) const {
-  std::vector<int64_t> sizes{rows};
-  sizes.insert(sizes.end(), shape_.begin(), shape_.end());
-  at::Tensor result = at::empty(sizes, at::device(at::kCPU).dtype(type_ == at::kLong ? at::kLong : at::kFloat));
+  at::Tensor result = empty(rows);
   if (type_ == at::kLong) {
     std::memcpy(result.data_ptr(), stored, static_cast<size_t>(rows * stored_values_) * sizeof(int64_t));
     return result;
   }
-  float* out = result.data_ptr<float>();
-  const int64_t planes = channels(), out_values = pixels() * planes;
-  const auto load = [&](int64_t row, float* to) {
-    if (type_ == at::kByte)
-      to_float(static_cast<const uint8_t*>(stored) + row * stored_values_, stored_values_, to);
-    else
-      std::memcpy(to, static_cast<const float*>(stored) + row * stored_values_,
-                  static_cast<size_t>(stored_values_) * sizeof(float));
-  };
-  std::vector<float> from, to;
-  for (int64_t row = 0; row < rows; ++row, out += out_values) {
-    if (steps_.empty()) {
-      load(row, out);
-    } else {
-      from.resize(static_cast<size_t>(stored_values_));
-      load(row, from.data());
-      for (const Step& step : steps_) {
-        to.resize(static_cast<size_t>(step.out * planes));
-        for (int64_t c = 0; c < planes; ++c) step.apply(from.data() + c * step.in, to.data() + c * step.out);
-        from.swap(to);
-      }
-      std::copy(from.begin(), from.end(), out);
-    }
-    for (int64_t c = 0; c < planes && !mean_.empty(); ++c) {
-      float* plane = out + c * pixels();
-      const float mean = mean_[static_cast<size_t>(c)], deviation = deviation_[static_cast<size_t>(c)];
-      for (int64_t i = 0, n = pixels(); i < n; ++i) plane[i] = (plane[i] - mean) / deviation;
-    }
+  const int64_t size = pixels() * channels();
+  std::vector<float> values, spare;
+  for (int64_t row = 0; row < rows; ++row) {
+    load(stored, row, values);
+    for (const PixelMap& map : steps_) step(map, values, spare);
+    finish(values, result.data_ptr<float>() + row * size);
+  }
+  return result;
+}
+
+void Transforms::check(const Augmentation& augmentation) const {
+  constexpr const char* option = "--augment";
+  if (sized_.size() != 3)
+    throw Error(option, type_ == at::kLong ? "not for token ids"
+                                           : fmt::format("for images, not for rows of {} values; size=HxW makes images "
+                                                         "of flat rows",
+                                                         shape_text(sized_)));
+  if (augmentation.crop.value_or(1) == 0 && sized_ == cropped_)
+    throw Error(option,
+                fmt::format("crop has one place only for a window of {0} x {1} in images of {0} x {1}; make them "
+                            "larger than crop= in the data spec, or pad them as with crop:4",
+                            sized_[1], sized_[2]));
+}
+
+at::Tensor Transforms::apply(const void* stored, const Augmentation& augmentation,
+                             const std::vector<uint64_t>& seeds) const {
+  check(augmentation);
+  at::Tensor result = empty(static_cast<int64_t>(seeds.size()));
+  const int64_t size = pixels() * channels();
+  std::vector<float> values, spare;
+  for (size_t row = 0; row < seeds.size(); ++row) {
+    load(stored, static_cast<int64_t>(row), values);
+    for (size_t i = 0; i < before_crop_; ++i) step(steps_[i], values, spare);
+    SplitMix64 random(seeds[row]);
+    step(augmentation.draw(sized_[1], sized_[2], cropped_[1], cropped_[2], random), values, spare);
+    for (size_t i = after_crop_; i < steps_.size(); ++i) step(steps_[i], values, spare);
+    finish(values, result.data_ptr<float>() + static_cast<int64_t>(row) * size);
   }
   return result;
 }

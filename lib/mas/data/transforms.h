@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "mas/data/augmentation.h"
+#include "mas/data/pixel_map.h"
 #include "mas/data/spec.h"
 
 namespace mas {
@@ -20,16 +22,12 @@ class Transforms {
   at::ScalarType stored_type() const { return stored_; }        ///< as Dataset::stored_type()
   /// `rows` stored samples, one after the other -> float32 [rows, *shape] (int64 for token ids).
   at::Tensor apply(const void* stored, int64_t rows) const;
+  /// The same with random changes, where else is cropped: of each sample those that its seed draws.
+  at::Tensor apply(const void* stored, const Augmentation& augmentation, const std::vector<uint64_t>& seeds) const;
+  /// Throws Error(--augment, cause) where samples can't be changed so.
+  void check(const Augmentation& augmentation) const;
 
  private:
-  /// A map from the pixels of a channel to those of its image: each output pixel is a weighted sum of `taps` inputs,
-  /// index -1 being outside, where all is 0. Without weights (one tap) it only moves pixels.
-  struct Step {
-    int64_t in = 0, out = 0, taps = 1;
-    std::vector<int32_t> index;  ///< [out, taps]
-    std::vector<float> weight;   ///< [out, taps], or empty
-    void apply(const float* from, float* to) const;
-  };
   void add_size(int64_t height, int64_t width, bool square);
   void add_resize(int64_t height, int64_t width);
   void add_crop(int64_t height, int64_t width);
@@ -38,14 +36,20 @@ class Transforms {
   void add_permute(uint64_t seed);
   void add_normalize(const std::string& text);
   void require_image(const char* key) const;
+  at::Tensor empty(int64_t rows) const;
+  void load(const void* stored, int64_t row, std::vector<float>& to) const;
+  void step(const PixelMap& map, std::vector<float>& values, std::vector<float>& spare) const;
+  void finish(const std::vector<float>& values, float* out) const;
   int64_t channels() const;
   int64_t pixels() const;  ///< of a channel, as transformed so far
 
   std::vector<int64_t> shape_;
   at::ScalarType type_, stored_;
   int64_t stored_values_;
-  std::vector<Step> steps_;
-  std::vector<float> mean_, deviation_;  ///< one a channel, or none
+  std::vector<PixelMap> steps_;
+  std::vector<int64_t> sized_, cropped_;     ///< shapes of a sample after these two
+  size_t before_crop_ = 0, after_crop_ = 0;  ///< steps
+  std::vector<float> mean_, deviation_;      ///< one a channel, or none
 };
 
 }  // namespace mas

@@ -8,6 +8,7 @@
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/random.h"
 
 namespace mas {
 namespace {
@@ -46,6 +47,12 @@ class JointDataset : public Dataset {
 
   at::Tensor images(at::ArrayRef<int64_t> rows) override {
     return collect(rows, [](Dataset& part, const std::vector<int64_t>& own, size_t) { return part.images(own); });
+  }
+
+  at::Tensor augmented(at::ArrayRef<int64_t> rows, const Augmentation& augmentation, uint64_t seed) override {
+    return collect(rows, [&](Dataset& part, const std::vector<int64_t>& own, size_t i) {
+      return part.augmented(own, augmentation, derive_seed(seed, std::to_string(i)));
+    });
   }
 
   at::Tensor labels(at::ArrayRef<int64_t> rows) override {

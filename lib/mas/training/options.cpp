@@ -24,6 +24,7 @@ json to_json(const TrainOptions& o) {
               {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
               {"validation", o.validation},
               {"patience", o.patience}};
+  if (o.augment.active()) object["augment"] = o.augment.str();
   if (o.joint > 1) object["joint"] = o.joint;
   if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
   add_to_json(object, o.distill);
@@ -45,6 +46,7 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
     object.at("validation").get_to(o.validation);
     object.at("patience").get_to(o.patience);
+    if (object.contains("augment")) o.augment = Augmentation::parse(object.at("augment").get<std::string>());
     o.joint = object.value("joint", o.joint);
     o.track_si = object.contains("track");
     if (o.track_si && object.at("track") != "si") throw UsageError("--track", "must be si");
@@ -90,6 +92,8 @@ void check_train_options(const TrainOptions& o) {
   not_negative(o.distill.weight, "--distill-weight");
   not_negative(o.distill.code_weight, "--code-weight");
   count(o.code, 0, "--code");
+  require(!o.augment.active() || !o.distill.active(), "--augment",
+          "doesn't go with --distill, which holds to what earlier heads answered on the images as they are");
   for (const auto& [option, given] : {std::pair{"--distill", o.distill.active()}, {"--code", o.code > 0}}) {
     require(!given || o.joint <= 1, option, "is for one task at a time; give one --data");
   }

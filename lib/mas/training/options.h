@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mas/data/augmentation.h"
 #include "mas/training/distillation.h"
 #include "mas/training/optimizer.h"
 #include "mas/training/penalty.h"
@@ -18,6 +19,7 @@ struct TrainOptions {
   int64_t epochs = 4;
   int64_t batch_size = 128;  ///< samples
   OptimizerOptions optimizer;
+  Augmentation augment;      ///< of the samples that are learned, never of those held out
   std::string schedule = "constant";
   double lambda = 1;  ///< weight of the penalty; without importance in the model there is none
   PenaltyStep penalty_step = PenaltyStep::kGradient;

@@ -295,6 +295,7 @@ Training prepare_training(const TaskOptions& o) {
   for (size_t i = 0; i < parts.size(); i++) {
     check_input(model, *parts[i], o.data[i]);
     TaskRecord task = make_record(o, i, model, *parts[i]);
+    if (train.augment.active()) parts[i]->augmented({0}, train.augment, 0);  // throws what the first step would
     task.options = options;
     model.add_task(task);
   }

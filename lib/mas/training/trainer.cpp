@@ -188,6 +188,7 @@ class Run {
     optimizer_->set_lr(options_.optimizer.lr * schedule_.scale(state_.epoch, options_.epochs));
     LoaderOptions order;
     order.batch_size = options_.batch_size;
+    order.augment = options_.augment;
     order.shuffle = true;
     order.seed = seed;
     Loader loader(data_, rows_.training, order);

@@ -56,8 +56,9 @@ Failures for_each_in_threads(int64_t count, const Work& work) {
 class Pictures {
  public:
   Pictures(PictureList list, const DataSpec& fit) : list_(std::move(list)), fit_(fit) {
-    if (fit.crop)
-      sides_ = *fit.crop;
+    if (fit_.size) fit_.crop.reset();  // what has one size is cropped later, training images at random places
+    if (fit_.crop)
+      sides_ = *fit_.crop;
     else
       sides_ = fit.size ? *fit.size : picture_sides(File(path(0)));
   }

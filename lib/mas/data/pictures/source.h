@@ -35,8 +35,8 @@ struct PictureList {
   std::vector<std::string> class_names;  ///< by label, or none
 };
 
-/// Rows of bytes, 3 x height x width, decoded when they are read, in as many threads as LibTorch has. The spec's size
-/// and crop make one size of many; without them the first picture's is that of all.
+/// Rows of bytes, 3 x height x width, decoded when they are read, in as many threads as LibTorch has. The spec's size,
+/// or crop where there is none, makes one size of many; without them the first picture's is that of all.
 Source open_pictures(PictureList pictures, const SourceRequest& request);
 
 }  // namespace mas
