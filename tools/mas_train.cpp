@@ -13,6 +13,7 @@ int train(const CLI::App& app, mas::tool::TrainingOptions& o) {
   o.task.train.optimizer.kind = mas::parse_optimizer(o.optimizer);
   if (app.count("--penalty-step") > 0) o.task.penalty_step = mas::parse_penalty_step(o.penalty_step);
   if (!o.augment.empty()) o.task.train.augment = mas::Augmentation::parse(o.augment);
+  for (const auto& text : o.lr_factors) mas::add_lr_factor(o.task.train.layers, text);
   o.task.train.track_si = !o.track.empty();
   if (!o.distill.empty()) o.task.train.distill.kind = mas::parse_distill(o.distill);
   o.task.open = o.common.open_options();

@@ -136,8 +136,13 @@ J
   fails 1 "mas-train: net.json: not valid JSON: line 2, column *" mas-train --arch net.json --data "$small" -o x.h5
 }
 
-@test "augmentation goes through a checkpoint bit for bit" {
-  resumes_exactly mas-train "$(models)/important.h5" --data "$small,classes=5-9" --seed 4 --augment crop:2,flip
+@test "augmentation, frozen layers, factors and a warm-up go through a checkpoint bit for bit" {
+  resumes_exactly mas-train "$(models)/important.h5" --data "$small,classes=5-9" --seed 4 --augment crop:2,flip \
+    --freeze fc1.bias --lr-factor head:5 --warm-up 3
+  cmp <(mas-export whole.h5 --format npz --what weights | python3 -c 'import sys, zipfile, io
+print(zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())).read("fc1.bias.npy")[-80:])') \
+    <(mas-export "$(models)/important.h5" --format npz --what weights | python3 -c 'import sys, zipfile, io
+print(zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())).read("fc1.bias.npy")[-80:])')
 }
 
 @test "augmentation changes what is learned, and nothing that is measured" {
@@ -150,7 +155,7 @@ J
   silent "${train[@]}" --augment resized-crop:0.5 --data "$small,classes=5-9" -o joint.h5
 }
 
-@test "augmentations that can't be are said before any work" {
+@test "augmentations and layers that can't be are said before any work" {
   train=(mas-train --arch mlp:20 --data "$small" -o m.h5)
   fails 2 "mas-train: --augment: must be crop, crop:PIXELS, *; got flop" "${train[@]}" --augment flop
   fails 1 "mas-train: --augment: crop has one place only for a window of 28 x 28 in images of 28 x 28; *" "${train[@]}" --augment crop
@@ -159,5 +164,9 @@ J
   printf '1,2,0\n3,4,1\n' >rows.csv
   fails 1 "mas-train: --augment: for images, not for rows of 2 values; size=HxW makes *" \
     mas-train --arch mlp:2 --data rows.csv --augment flip -o m.h5
+  fails 1 "mas-train: mlp:20: --freeze fc2: no such layer that could learn; did you mean fc1?" "${train[@]}" --freeze fc2
+  fails 1 "mas-train: mlp:20: --freeze leaves nothing that could learn" "${train[@]}" --freeze fc1 --freeze head
+  fails 2 "mas-train: --lr-factor: must be LAYER:FACTOR such as head:10, *" "${train[@]}" --lr-factor head
+  fails 2 "mas-train: --warm-up: must leave an epoch of --epochs *" "${train[@]}" --warm-up 4
   [ ! -e m.h5 ]
 }

@@ -61,6 +61,15 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(between(0, 0.9999))->capture_default_str();
   add("--weight-decay", t.optimizer.weight_decay, "N", "L2 decay")->check(not_negative)->capture_default_str();
   add("--schedule", t.schedule, "WHICH", "constant, cosine or step:EVERY:FACTOR")->capture_default_str();
+  add("--freeze", t.layers.frozen, "LAYER", "layers that stay as they are, such as features.0 or head")
+      ->take_all()
+      ->allow_extra_args(false);
+  add("--lr-factor", o.lr_factors, "LAYER:N", "a layer's learning rate, times --lr, such as head:10")
+      ->take_all()
+      ->allow_extra_args(false);
+  add("--warm-up", t.warm_up, "N", "epochs at first in which the head learns alone")
+      ->check(whole(0, kMostOfTraining))
+      ->capture_default_str();
   add("--lambda", task.lambda, "N", "weight of the penalty [1; 1/lr for adam's proximal step; 0 with --distill]")
       ->check(not_negative);
   add("--penalty-step", o.penalty_step, "WHICH", "gradient or proximal [gradient]");
@@ -84,7 +93,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--seed", task.seed, "N", "of weights, order and split")->check(whole(0, UINT64_MAX))->capture_default_str();
   app.add_option("--merge", o.merge.rule, "mean or mode of the MODELs after each task of a chain; nothing is trained")
       ->type_name("RULE");
-  app.add_option("--merge-weights", o.merge.weights, "of the models [equal]")->type_name("A1,A2,...");
+  app.add_option("--merge-weights", o.merge.weights, "of the models [equal]")->type_name("LIST");
   app.add_option("--checkpoint", o.checkpoint, "write the state there after each epoch")->type_name("FILE");
   app.add_option("--resume", task.resume, "go on from a checkpoint, bit for bit")->type_name("FILE");
   app.add_flag("--no-results", o.no_results, "don't measure and record the accuracy on test data");

@@ -15,6 +15,7 @@ struct TrainingOptions {
   MergeOptions merge;
   std::vector<std::string> models;
   std::string checkpoint, optimizer = "adam", penalty_step, track, distill, augment;
+  std::vector<std::string> lr_factors;
   bool no_results = false;
   std::vector<CLI::Option*> of_training;  ///< what a checkpoint brings itself
   CommonOptions common;

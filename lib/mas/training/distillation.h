@@ -9,8 +9,7 @@
 namespace mas {
 
 /// How a training keeps what the network answered before, on the new task's samples: no data of earlier tasks, and no
-/// importance. Unlike Li & Hoiem's there is no warm-up, in which the new head is trained alone first: all parameters
-/// learn from the first step on.
+/// importance. Li & Hoiem's warm-up, in which the new head is trained alone first, is TrainOptions::warm_up.
 struct DistillOptions {
   enum class Kind {
     kNone,

@@ -42,21 +42,20 @@ Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, c
       slot.omega = omega->second.contiguous();
       slot.anchor = penalty.anchor.at(name).contiguous();
     }
+    if (const auto it = options.lr_factors.find(name); it != options.lr_factors.end()) slot.lr_factor = it->second;
     if (const auto it = path.find(name); it != path.end()) slot.path = it->second;
     slots_[name] = std::move(slot);
   }
 }
 
-void Optimizer::step() {
-  steps_++;
-  const bool adam = options_.kind == OptimizerOptions::Kind::kAdam;
+StepScalars Optimizer::scalars(double lr) const {
   StepScalars scalars{};
   scalars.weight_decay = static_cast<float>(options_.weight_decay);
   scalars.proximal = penalty_step_ == PenaltyStep::kProximal;
-  scalars.stiffness = static_cast<float>(2 * weight_ * (scalars.proximal ? options_.lr : 1));
-  if (adam) {
+  scalars.stiffness = static_cast<float>(2 * weight_ * (scalars.proximal ? lr : 1));
+  if (options_.kind == OptimizerOptions::Kind::kAdam) {
     const auto t = static_cast<double>(steps_);
-    scalars.lr = static_cast<float>(options_.lr / (1 - std::pow(options_.beta1, t)));
+    scalars.lr = static_cast<float>(lr / (1 - std::pow(options_.beta1, t)));
     scalars.root_bias = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
     scalars.momentum = static_cast<float>(options_.beta1);
     scalars.beta2 = static_cast<float>(options_.beta2);
@@ -64,12 +63,19 @@ void Optimizer::step() {
     scalars.new_square = static_cast<float>(1 - options_.beta2);
     scalars.eps = static_cast<float>(options_.eps);
   } else {
-    scalars.lr = static_cast<float>(options_.lr);
+    scalars.lr = static_cast<float>(lr);
     scalars.momentum = static_cast<float>(options_.momentum);
   }
+  return scalars;
+}
+
+void Optimizer::step() {
+  steps_++;
+  const bool adam = options_.kind == OptimizerOptions::Kind::kAdam;
   for (auto& [name, slot] : slots_) {
     at::Tensor& grad = slot.parameter.mutable_grad();
     if (!grad.defined()) continue;
+    const StepScalars constants = scalars(options_.lr * slot.lr_factor);
     const at::Tensor gradient = (grad.is_sparse() ? grad.to_dense() : grad).contiguous();
     const StepSlices all{data(slot.parameter), data(gradient),    data(slot.first), data(slot.second),
                          data(slot.omega),     data(slot.anchor), data(slot.path),  0};
@@ -83,7 +89,7 @@ void Optimizer::step() {
       part.anchor = all.anchor ? all.anchor + begin : nullptr;
       part.path = offset(all.path, begin);
       part.n = static_cast<size_t>(end - begin);
-      adam ? adam_step(part, scalars) : sgd_step(part, scalars);
+      adam ? adam_step(part, constants) : sgd_step(part, constants);
     });
     grad.reset();
   }

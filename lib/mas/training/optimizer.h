@@ -1,8 +1,10 @@
 #pragma once
+#include <map>
 #include <string>
 
 #include "mas/tensors.h"
 #include "mas/training/penalty.h"
+#include "mas/training/step_kernels.h"
 
 namespace mas {
 
@@ -11,6 +13,7 @@ struct OptimizerOptions {
   double lr = 1e-3;
   double momentum = 0;                            ///< of SGD
   double weight_decay = 0;                        ///< L2, added to the gradient as in torch.optim
+  std::map<std::string, double> lr_factors;       ///< of parameters that have a learning rate of their own
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of Adam (Kingma & Ba 2015)
 };
 OptimizerOptions::Kind parse_optimizer(const std::string& text);  ///< throws UsageError
@@ -37,7 +40,9 @@ class Optimizer {
  private:
   struct Slot {
     at::Tensor parameter, first, second, omega, anchor, path;  // undefined where not needed
+    double lr_factor = 1;
   };
+  StepScalars scalars(double lr) const;
   std::map<std::string, Slot> slots_;
   OptimizerOptions options_;
   double weight_;  ///< of the penalty

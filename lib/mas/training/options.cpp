@@ -24,6 +24,8 @@ json to_json(const TrainOptions& o) {
               {"penalty_step", o.penalty_step == PenaltyStep::kGradient ? "gradient" : "proximal"},
               {"validation", o.validation},
               {"patience", o.patience}};
+  add_to_json(object, o.layers);
+  if (o.warm_up > 0) object["warm_up"] = o.warm_up;
   if (o.augment.active()) object["augment"] = o.augment.str();
   if (o.joint > 1) object["joint"] = o.joint;
   if (o.track_si) object.update({{"track", "si"}, {"xi", o.xi}});
@@ -46,6 +48,8 @@ TrainOptions parse_train_options(const json& object, const std::string& name) {
     o.penalty_step = parse_penalty_step(object.at("penalty_step").get<std::string>());
     object.at("validation").get_to(o.validation);
     object.at("patience").get_to(o.patience);
+    o.layers = parse_layer_rules(object);
+    o.warm_up = object.value("warm_up", o.warm_up);
     if (object.contains("augment")) o.augment = Augmentation::parse(object.at("augment").get<std::string>());
     o.joint = object.value("joint", o.joint);
     o.track_si = object.contains("track");
@@ -83,6 +87,8 @@ void check_train_options(const TrainOptions& o) {
   require(o.optimizer.momentum >= 0 && o.optimizer.momentum < 1, "--momentum", "must be a number from 0 to below 1");
   not_negative(o.optimizer.weight_decay, "--weight-decay");
   parse_schedule(o.schedule);
+  count(o.warm_up, 0, "--warm-up");
+  require(o.warm_up == 0 || o.warm_up < o.epochs, "--warm-up", "must leave an epoch of --epochs for the other layers");
   not_negative(o.lambda, "--lambda");
   require(o.validation >= 0 && o.validation < 1, "--validation", "must be a share from 0 to below 1");
   count(o.patience, 0, "--patience");

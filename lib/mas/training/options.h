@@ -6,6 +6,7 @@
 
 #include "mas/data/augmentation.h"
 #include "mas/training/distillation.h"
+#include "mas/training/layer_rules.h"
 #include "mas/training/optimizer.h"
 #include "mas/training/penalty.h"
 
@@ -18,10 +19,12 @@ constexpr int64_t kMostOfTraining = 1000000000000;
 struct TrainOptions {
   int64_t epochs = 4;
   int64_t batch_size = 128;  ///< samples
-  OptimizerOptions optimizer;
   Augmentation augment;      ///< of the samples that are learned, never of those held out
+  OptimizerOptions optimizer;
   std::string schedule = "constant";
-  double lambda = 1;  ///< weight of the penalty; without importance in the model there is none
+  LayerRules layers;
+  int64_t warm_up = 0;  ///< epochs at first in which the head learns alone; the optimiser begins anew behind them
+  double lambda = 1;    ///< weight of the penalty; without importance in the model there is none
   PenaltyStep penalty_step = PenaltyStep::kGradient;
   double validation = 0;  ///< share of the training samples that is held out
   int64_t patience = 0;   ///< stop after so many epochs without a better validation accuracy; 0: never

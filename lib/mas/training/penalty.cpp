@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "mas/error.h"
 #include "mas/importance/importance.h"
 #include "mas/importance/methods.h"
@@ -26,6 +29,8 @@ Penalty make_penalty(const Model& model, const TrainOptions& options, const Name
   penalty.step = options.penalty_step;
   penalty.omega = total_importance(importance);
   for (const auto& name : model.network().frozen()) penalty.omega.erase(name);
+  for (auto it = penalty.omega.begin(); it != penalty.omega.end();)
+    it = options.layers.is_frozen(it->first) ? penalty.omega.erase(it) : std::next(it);
   penalty.anchor = anchor;
   return penalty;
 }
@@ -41,32 +46,37 @@ double penalty_value(const Penalty& penalty, const NamedTensors& parameters) {
   return penalty.weight() * value;
 }
 
-LargestOmega largest_omega(const NamedTensors& omega) {
-  LargestOmega largest;
-  for (const auto& [name, value] : omega) {
-    const double most = value.numel() ? value.max().item<double>() : 0;
-    if (most > largest.value) largest = {most, name};
-  }
-  return largest;
-}
-
-void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay) {
-  const double bound = 2 * (1 + momentum), decay = weight_decay > 0 ? lr * weight_decay : 0;
-  if (decay >= bound) {
+void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay,
+                  const std::map<std::string, double>& lr_factors) {
+  const double bound = 2 * (1 + momentum);
+  double fastest = lr;
+  for (const auto& [name, factor] : lr_factors) fastest = std::max(fastest, lr * factor);
+  if (weight_decay > 0 && fastest * weight_decay >= bound) {
     throw Error("--weight-decay",
                 fmt::format("training would diverge: lr*weight-decay = {:.3g} isn't below {:.3g}; use "
                             "--weight-decay below {:.3g}",
-                            decay, bound, bound / lr));
+                            fastest * weight_decay, bound, bound / fastest));
   }
   if (!penalty.active() || penalty.step != PenaltyStep::kGradient) return;
-  const auto largest = largest_omega(penalty.omega);
-  const double stiffness = 2 * penalty.weight() * lr * largest.value;
-  if (stiffness + decay <= bound) return;
-  throw Error("--lambda",
-              fmt::format("training would diverge: {}lambda*lr*omega{} = {:.3g} in {} is above {:.3g}; use "
-                          "--penalty-step proximal, or --lambda below {:.3g}",
-                          penalty.factor == 1 ? "2*" : "", decay > 0 ? " + lr*weight-decay" : "", stiffness + decay,
-                          largest.parameter, bound, penalty.lambda * (bound - decay) / stiffness));
+  double most_lambda = penalty.lambda, worst = 0;  // worst: what is then above the bound
+  std::string where;
+  for (const auto& [name, omega] : penalty.omega) {
+    const auto factor = lr_factors.find(name);
+    const double own_lr = factor == lr_factors.end() ? lr : lr * factor->second;
+    const double decay = weight_decay > 0 ? own_lr * weight_decay : 0;
+    const double largest = omega.numel() ? omega.max().item<double>() : 0;
+    const double stiffness = 2 * penalty.weight() * own_lr * largest;
+    const double lambda = penalty.lambda * (bound - decay) / stiffness;
+    if (!(lambda < most_lambda)) continue;
+    most_lambda = lambda;
+    worst = stiffness + decay;
+    where = name;
+  }
+  if (where.empty()) return;
+  throw Error("--lambda", fmt::format("training would diverge: {}lambda*lr*omega{} = {:.3g} in {} is above {:.3g}; use "
+                                      "--penalty-step proximal, or --lambda below {:.3g}",
+                                      penalty.factor == 1 ? "2*" : "", weight_decay > 0 ? " + lr*weight-decay" : "",
+                                      worst, where, bound, most_lambda));
 }
 
 }  // namespace mas

@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 
 #include "mas/tensors.h"
@@ -36,16 +37,11 @@ Penalty make_penalty(const Model& model, const TrainOptions& options, const Name
 /// factor · λ Σ Ω (θ − θ*)², in double.
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters);
 
-/// The largest Ω and where it lies.
-struct LargestOmega {
-  double value = 0;
-  std::string parameter;
-};
-LargestOmega largest_omega(const NamedTensors& omega);
-
 /// Where the loss is flat, a step of SGD with the gradient step multiplies the distance to where penalty and weight
 /// decay balance by 1 − lr·(2λΩ + decay), λ times the factor; with momentum μ it grows from lr·(2λΩ + decay) = 2(1 + μ)
-/// on. Throws Error naming the parameter, the bound and what to do where training would diverge.
-void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay);
+/// on. `lr_factors`: of parameters whose learning rate is so many times lr. Throws Error naming the parameter, the
+/// bound and what to do where training would diverge.
+void check_stable(const Penalty& penalty, double lr, double momentum, double weight_decay,
+                  const std::map<std::string, double>& lr_factors = {});
 
 }  // namespace mas

@@ -18,6 +18,7 @@
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
+#include "mas/training/trained_parameters.h"
 
 namespace mas {
 namespace {
@@ -294,13 +295,14 @@ Training prepare_training(const TaskOptions& o) {
   }
   for (size_t i = 0; i < parts.size(); i++) {
     check_input(model, *parts[i], o.data[i]);
-    TaskRecord task = make_record(o, i, model, *parts[i]);
     if (train.augment.active()) parts[i]->augmented({0}, train.augment, 0);  // throws what the first step would
+    TaskRecord task = make_record(o, i, model, *parts[i]);
     task.options = options;
     model.add_task(task);
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(std::move(init), o.init, model, remarks);
+  trained_parameters(model, train);  // throws where the options name layers that aren't there
   if (train.track_si) check_path_importance(model, train.xi);
   if (train.track_si && model.trainable_parameters().empty()) {
     throw Error(model.name(),

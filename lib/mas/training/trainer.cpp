@@ -17,22 +17,10 @@
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
 #include "mas/training/schedule.h"
+#include "mas/training/trained_parameters.h"
 
 namespace mas {
 namespace {
-
-// What a training changes: the shared parameters, and the heads that its tasks have of their own; with distillation all
-// heads.
-NamedTensors trainable(const Model& model, const TrainOptions& options) {
-  NamedTensors parameters = model.trainable_parameters();
-  for (const auto& task : options.distill.active() ? model.tasks() : last_tasks(model, options.joint)) {
-    if (task.scenario != Scenario::kTask) continue;
-    for (const auto& [local, value] : model.head_parameters(task)) {
-      parameters[fmt::format("heads/{}/{}", task.name, local)] = value;
-    }
-  }
-  return parameters;
-}
 
 // θ*: where the tasks before have left their own, those; else where this training starts.
 NamedTensors anchor(const Model& model) {
@@ -93,7 +81,8 @@ class Run {
         callbacks_(callbacks),
         task_(model.tasks().back()),
         schedule_(parse_schedule(options.schedule)),
-        trained_(model, trainable(model, options)),
+        parameters_(trained_parameters(model, options)),
+        trained_(model, parameters_.all),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          specs(model, options))),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
@@ -103,7 +92,7 @@ class Run {
     check_steps();
     if (options.code > 0) check_room_for_code();
     if (options.distill.active()) record_outputs();
-    optimizer_ = std::make_unique<Optimizer>(trained_.parameters(), options.optimizer, penalty_, state_.path.integral);
+    optimizer_ = new_optimizer();
     if (has_state(model.file)) restore_optimizer(model.file, *optimizer_, model.name());
   }
 
@@ -118,6 +107,12 @@ class Run {
   }
 
  private:
+  std::unique_ptr<Optimizer> new_optimizer() const {
+    OptimizerOptions options = options_.optimizer;
+    options.lr_factors = parameters_.lr_factors;
+    return std::make_unique<Optimizer>(trained_.parameters(), options, penalty_, state_.path.integral);
+  }
+
   // Where a training starts that goes on from no checkpoint.
   TrainState begin_state() {
     TrainState state;
@@ -145,12 +140,15 @@ class Run {
     const auto& optimizer = options_.optimizer;
     if (optimizer.kind != OptimizerOptions::Kind::kSgd) return;
     const double lr = optimizer.lr * schedule_.largest_scale(options_.epochs);
-    check_stable(penalty_, lr, optimizer.momentum, optimizer.weight_decay);
+    check_stable(penalty_, lr, optimizer.momentum, optimizer.weight_decay, parameters_.lr_factors);
   }
 
   void learn(const std::string& checkpoint) {
-    const GradientsOn gradients(trained_.parameters());
     while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience)) {
+      const bool warming_up = state_.epoch < options_.warm_up;
+      // What Adam and momentum gathered is about the head alone.
+      if (options_.warm_up > 0 && state_.epoch == options_.warm_up) optimizer_ = new_optimizer();
+      const GradientsOn gradients(warming_up ? parameters_.heads : trained_.parameters());
       EpochReport report = epoch();
       if (callbacks_.epoch) callbacks_.epoch(report);
       if (checkpoint.empty()) continue;
@@ -188,9 +186,9 @@ class Run {
     optimizer_->set_lr(options_.optimizer.lr * schedule_.scale(state_.epoch, options_.epochs));
     LoaderOptions order;
     order.batch_size = options_.batch_size;
-    order.augment = options_.augment;
     order.shuffle = true;
     order.seed = seed;
+    order.augment = options_.augment;
     Loader loader(data_, rows_.training, order);
     model_.train(true);
     Sums sums;
@@ -267,6 +265,7 @@ class Run {
   const TaskRecord task_;
   std::optional<JointTasks> joint_;  // where there are several
   Schedule schedule_;
+  TrainedParameters parameters_;
   Trained trained_;
   Rows rows_;
   TrainState state_;
