@@ -71,6 +71,12 @@ std::vector<double> known(const std::vector<std::optional<double>>& values) {
   return all;
 }
 
+// Values of a run, a task each, to those of the runs before.
+void add_by_task(std::vector<std::vector<std::optional<double>>>& all, const std::vector<std::optional<double>>& run) {
+  all.resize(run.size());
+  for (size_t task = 0; task < run.size(); task++) all[task].push_back(run[task]);
+}
+
 nlohmann::json to_json(const std::vector<std::optional<double>>& values) {
   const auto s = statistic(values);
   if (!s) return nullptr;
@@ -139,6 +145,8 @@ void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
   group.measures["fwt"].push_back(m.fwt);
   group.measures["forgetting"].push_back(m.forgetting);
   group.measures["mean_drop"].push_back(m.mean_drop);
+  add_by_task(group.task_measures["accuracy"], matrix.accuracy.back());
+  add_by_task(group.task_measures["drop"], m.drop);
 }
 
 const std::vector<std::string>& run_measures() {
@@ -154,6 +162,10 @@ nlohmann::json to_json(const Runs& runs) {
     for (const auto& [name, values] : group.measures) {
       object[name] = to_json(values);
       differences[name] = to_json(difference(group, runs.groups().front(), name));
+    }
+    for (const auto& [name, by_task] : group.task_measures) {
+      object[name] = nlohmann::json::array();
+      for (const auto& values : by_task) object[name].push_back(to_json(values));
     }
     if (&group != &runs.groups().front()) object["difference"] = differences;
     groups.push_back(std::move(object));

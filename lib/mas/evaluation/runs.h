@@ -29,6 +29,8 @@ struct RunGroup {
   std::vector<std::string> all_seeds;  ///< of all tasks and of their data, which tell the runs apart
   std::vector<std::string> tasks;
   std::map<std::string, std::vector<std::optional<double>>> measures;  ///< name (measure_definitions()) -> one a run
+  /// "accuracy", at the end, and "drop": of each task, one a run.
+  std::map<std::string, std::vector<std::vector<std::optional<double>>>> task_measures;
 };
 
 /// Collects the last models of runs, and puts those together whose network, tasks, training options and importance (how

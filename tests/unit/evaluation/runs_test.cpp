@@ -76,6 +76,10 @@ TEST_CASE("runs that differ in their seeds alone are a group") {
   CHECK(object[0]["acc"]["mean"].get<double>() == doctest::Approx(0.8));
   CHECK(object[0]["mean_drop"]["values"].size() == 2);
   CHECK(object[0]["acc"]["n"] == 2);
+  CHECK(object[0]["accuracy"][0]["mean"].get<double>() == doctest::Approx(0.7));  // of task a at the end: 0.6 and 0.8
+  CHECK(object[0]["accuracy"][1]["values"] == nlohmann::json({0.9, 0.9}));
+  CHECK(object[0]["drop"][0]["mean"].get<double>() == doctest::Approx(0.15));
+  CHECK(object[0]["drop"][1]["mean"].get<double>() == doctest::Approx(0));
   CHECK(object[1]["acc"]["deviation"].is_null());
   CHECK(object[0]["fwt"].is_null());
   CHECK(to_csv(runs).find("\n2,mlp:4,1,0.800000,") != std::string::npos);
