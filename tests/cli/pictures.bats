@@ -109,3 +109,22 @@ make_photos() {
   mas-data -q "$data" -o images.h5
   /usr/bin/python3 "$MAS_SOURCE/tests/cli/onet.py" judge onet.pt images.h5 omega.h5
 }
+
+@test "decoded pictures are kept in a cache, which trains, measures and tests as the pictures do" {
+  make_photos
+  mkdir all
+  cp -r photos all/train
+  cp -r photos all/test
+  train=(mas-train -q --arch mlp:5 --epochs 2 --task t)
+  silent "${train[@]}" --data all,size=10,crop=8,cache=kept.h5 --augment crop,flip -o a.h5
+  [ -s kept.h5 ] && [ -s kept-test.h5 ]
+  silent "${train[@]}" --data all,size=10,crop=8 --augment crop,flip -o b.h5
+  cmp <(mas-export a.h5 --format npz) <(mas-export b.h5 --format npz)
+  silent mas-importance -q a.h5 -o a.h5
+  mas-eval a.h5 --json | jq -e '.acc == .accuracy[0][0]'
+  mas-data kept.h5 --json | jq -e '.shape == [3, 10, 10]'
+  echo mine >mine.h5
+  fails 1 "mas-train: mine.h5: is there, but no cache of decoded pictures; *" \
+    mas-train --arch mlp:5 --data photos,size=8,cache=mine.h5 -o c.h5
+  fails 1 "mas-train: glyphs: cache= is for pictures*" mas-train --arch mlp:5 --data glyphs,cache=kept.h5 -o c.h5
+}

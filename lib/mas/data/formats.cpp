@@ -146,8 +146,7 @@ Source open_pictures_in(const std::string& folder, bool wants_test, const Source
   return source;
 }
 
-Source open_folder(const std::string& folder, const DataSpec& spec, const SourceRequest& request) {
-  const bool wants_test = spec.split == Split::kTest && !spec.fraction;
+Source open_folder(const std::string& folder, bool wants_test, const SourceRequest& request) {
   const auto names = names_in(folder);
   const Layout* layout = find_layout(names);
   if (!layout) {
@@ -165,6 +164,13 @@ Source open_folder(const std::string& folder, const DataSpec& spec, const Source
     sources.push_back(open_file(name, request));
   }
   return joined(std::move(sources), wanted);
+}
+
+// The test part has a cache of its own, beside the training part's: photos.h5, photos-test.h5.
+std::string test_cache(const std::string& cache) {
+  const fs::path path = cache;
+  return cache.empty() ? cache
+                       : (path.parent_path() / (path.stem().string() + "-test" + path.extension().string())).string();
 }
 
 // A path that leads nowhere here, as a model's record of another folder's or machine's may: by its last name.
@@ -238,7 +244,7 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", true, scratch, {}});
+  Source column = open_csv(file, {"none", true, scratch, {}, ""});
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));
@@ -284,7 +290,11 @@ bool path_has_test_part(const std::string& path) {
 
 Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
                    bool want_labels) {
+  const auto refuse_cache = [&] {
+    if (!spec.cache.empty()) throw Error(spec.source, "cache= is for pictures, which have to be decoded; leave it out");
+  };
   if (const Generator* generator = find_generator(spec.source)) {
+    refuse_cache();
     if (!spec.labels.empty() && spec.labels != "none")
       throw UsageError("labels=" + spec.labels, "a generator has its own");
     Source source = generator->open(spec);
@@ -292,14 +302,16 @@ Source open_source(const DataSpec& spec, const std::vector<std::string>& directo
     return source;
   }
   const std::string path = find_path(spec.source, directories);
-  SourceRequest request{spec.labels, want_labels, scratch, {}};
+  const bool wants_test = spec.split == Split::kTest && !spec.fraction;
+  SourceRequest request{spec.labels, want_labels, scratch, {}, wants_test ? test_cache(spec.cache) : spec.cache};
   request.fit.size = spec.size;
   request.fit.square = spec.square;
   request.fit.crop = spec.crop;
-  if (fs::is_directory(path)) return open_folder(path, spec, request);
-  if (spec.split == Split::kTest && !spec.fraction)
+  if (wants_test && !fs::is_directory(path))
     throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");
-  return open_file(path, request);
+  Source source = fs::is_directory(path) ? open_folder(path, wants_test, request) : open_file(path, request);
+  if (!source.fitted) refuse_cache();
+  return source;
 }
 
 }  // namespace mas

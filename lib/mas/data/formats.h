@@ -15,6 +15,7 @@ struct SourceRequest {
   bool want_labels = true;       ///< false: labels are left unread, whatever they are
   std::string scratch = "/tmp";  ///< folder of temporary files
   DataSpec fit;                  ///< size and crop, for what has no size of its own
+  std::string cache;             ///< file that holds pictures decoded; empty: none
 };
 
 enum class Match { kNo, kPerhaps, kSurely };

@@ -120,6 +120,11 @@ const std::pair<const char*, Setter> kKeys[] = {
        if (v.empty()) refuse("labels", v, "must be a file, or first, last or none");
        s.labels = v;
      }},
+    {"cache",
+     [](DataSpec& s, const std::string& v) {
+       if (v.empty()) refuse("cache", v, "must be a file");
+       s.cache = v;
+     }},
     {"seed", [](DataSpec& s, const std::string& v) { s.seed = seed("seed", v); }},
 };
 
@@ -233,6 +238,7 @@ std::string DataSpec::str() const {
   if (permute) add("permute", fmt::format("{}", *permute));
   if (!normalize.empty()) add("normalize", normalize);
   if (!labels.empty()) add("labels", escaped(labels));
+  if (!cache.empty()) add("cache", escaped(cache));
   if (seed) add("seed", fmt::format("{}", seed));
   for (const auto& [key, value] : generator) add(key.c_str(), escaped(value));
   return text;
@@ -241,7 +247,7 @@ std::string DataSpec::str() const {
 bool DataSpec::operator==(const DataSpec& o) const {
   return source == o.source && classes == o.classes && split == o.split && fraction == o.fraction && limit == o.limit &&
          size == o.size && square == o.square && crop == o.crop && pad == o.pad && permute == o.permute &&
-         rotate == o.rotate && normalize == o.normalize && labels == o.labels && seed == o.seed &&
+         rotate == o.rotate && normalize == o.normalize && labels == o.labels && cache == o.cache && seed == o.seed &&
          generator == o.generator;
 }
 

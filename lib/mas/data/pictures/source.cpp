@@ -1,9 +1,11 @@
 #include "mas/data/pictures/source.h"
 
 #include <ATen/Parallel.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <exception>
 #include <filesystem>
 #include <future>
@@ -11,9 +13,12 @@
 
 #include <fmt/format.h>
 
+#include "mas/data/pictures/cache.h"
 #include "mas/data/pictures/decode.h"
 #include "mas/data/transforms.h"
 #include "mas/error.h"
+#include "mas/fingerprint.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -60,7 +65,7 @@ class Pictures {
     if (fit_.crop)
       sides_ = *fit_.crop;
     else
-      sides_ = fit.size ? *fit.size : picture_sides(File(path(0)));
+      sides_ = fit_.size ? *fit_.size : picture_sides(File(path(0)));
   }
 
   Sides sides() const { return sides_; }
@@ -89,6 +94,24 @@ class Pictures {
       fit(picture, out + i * bytes);
     });
     if (failures.count > 0) std::rethrow_exception(failures.what);
+  }
+
+  // What tells their files, and how they are fitted, from others, by a look at each's size and time.
+  std::string identity() const {
+    Fingerprint content;
+    const auto add = [&](const auto& value) { content.add(&value, sizeof value); };
+    for (int64_t value : {sides_.first, sides_.second, int64_t{fit_.size.has_value()}, int64_t{fit_.square}})
+      add(value);
+    for (int64_t row = 0; row < list_.names.size(); ++row) {
+      const auto name = list_.names[row];
+      struct stat status {};
+      if (stat(path(row).c_str(), &status) != 0) throw Error(path(row), system_error_text(errno));
+      content.add(name.data(), name.size());
+      add(status.st_size);
+      add(status.st_mtim.tv_sec);
+      add(status.st_mtim.tv_nsec);
+    }
+    return content.text();
   }
 
   std::string stored(int64_t row) const {
@@ -166,6 +189,7 @@ Source open_pictures(PictureList list, const SourceRequest& request) {
   source.check = [pictures](at::ArrayRef<int64_t> rows) { pictures->check(rows); };
   source.read = [pictures](at::ArrayRef<int64_t> rows, void* out) { pictures->read(rows, static_cast<uint8_t*>(out)); };
   source.stored = [pictures](int64_t row) { return pictures->stored(row); };
+  if (!request.cache.empty()) return cached(std::move(source), pictures->identity(), request.cache);
   return source;
 }
 

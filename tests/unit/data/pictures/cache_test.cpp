@@ -1,0 +1,112 @@
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "unit/data/pictures/picture_files.h"
+#include "unit/doctest_torch.h"
+
+using namespace data_test;
+namespace fs = std::filesystem;
+
+namespace {
+
+int ramp(int y, int x, int c) { return 10 * y + x + 80 * c; }
+
+// 70 pictures in two classes, so that a cache is made in two lots; and a test part.
+void write_pictures(const Folder& folder) {
+  for (int i = 0; i < 70; ++i)
+    write_below(folder, fmt::format("train/{}/{:02}.bmp", i % 2 ? "odd" : "even", i), bmp(3, 2, i));
+  write_below(folder, "train/odd/large.bmp", bmp(5, 7, ramp));
+  write_below(folder, "test/odd/1.bmp", bmp(3, 2, 200));
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a cache has the pictures as they are decoded, for each part, and is read in their place") {
+  Folder folder, other;
+  write_pictures(folder);
+  for (const std::string keys : {",size=3x2", ",size=4,crop=2x3,normalize=0.5:0.5", ",crop=2"}) {
+    CAPTURE(keys);
+    const auto cache = other / "c.h5";
+    const auto plain = folder.path() + keys, fast = plain + ",cache=" + cache;
+    CHECK(at::equal(images(fast), images(plain)));
+    CHECK(at::equal(images(fast), images(plain)));  // read back
+    CHECK(at::equal(labels(fast), labels(plain)));
+    CHECK(at::equal(images(fast + ",split=test"), images(plain + ",split=test")));
+    CHECK(fs::exists(other / "c-test.h5"));
+    CHECK(at::equal(images(fast + ",split=0.3,classes=1"), images(plain + ",split=0.3,classes=1")));
+    CHECK(open(fast)->class_name(1) == "odd");
+    CHECK(open(fast)->stored(3) == open(plain)->stored(3));
+  }
+  // It is HDF5, and data in itself.
+  CHECK(at::equal(images(other / "c.h5"), images(folder.path() + ",crop=2")));
+}
+
+TEST_CASE("a cache isn't made again for the same pictures, and is for others") {
+  Folder folder;
+  write_pictures(folder);
+  const auto spec = folder.path() + ",size=2,cache=" + (folder / "c.h5");
+  images(spec);
+  const auto made = fs::last_write_time(folder / "c.h5");
+  const auto before = bytes_of(folder / "c.h5");
+  images(spec);
+  CHECK(fs::last_write_time(folder / "c.h5") == made);
+  write_below(folder, "train/odd/01.bmp", bmp(3, 2, 99));
+  fs::last_write_time(folder / "train/odd/01.bmp", fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  CHECK(at::equal(images(spec), images(folder.path() + ",size=2")));
+  CHECK(bytes_of(folder / "c.h5") != before);
+  CHECK(at::equal(images(folder.path() + ",size=3,cache=" + (folder / "c.h5")), images(folder.path() + ",size=3")));
+}
+
+TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that is none is left alone") {
+  Folder folder;
+  write_pictures(folder);
+  const auto cache = folder / "c.h5", spec = folder.path() + ",size=3x2,cache=" + cache;
+  const auto right = images(spec);
+  const auto whole = bytes_of(cache);
+  // In what says where things are: made again. In the values or their checksums: an error.
+  int found = 0, whole_again = 0;
+  for (size_t at = 0; at < whole.size(); at += 13) {
+    auto bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    folder.write("c.h5", bytes);
+    const auto error = failure(spec);
+    if (!error.empty()) {
+      CHECK((contains(error, "damaged: picture") || contains(error, "no cache of decoded pictures")));
+      ++found;
+      fs::remove(cache);
+      continue;
+    }
+    CHECK(at::equal(images(spec), right));
+    ++whole_again;
+  }
+  CHECK(found > 20);
+  CHECK(whole_again > 20);
+  for (size_t size : {size_t{0}, size_t{10}, size_t{30}, size_t{600}, whole.size() - 1}) {
+    folder.write("c.h5", whole.substr(0, size));
+    const auto error = failure(spec);
+    if (!error.empty())
+      CHECK(contains(error, "c.h5: is there, but no cache of decoded pictures; give cache= the name"));
+    if (error.empty()) CHECK(at::equal(images(spec), right));
+  }
+  folder.write("c.h5", "mine");
+  CHECK(contains(failure(spec), "no cache of decoded pictures"));
+  CHECK(bytes_of(cache) == "mine");
+}
+
+TEST_CASE("a damaged picture makes no cache, and data that aren't pictures have none") {
+  Folder folder;
+  write_pictures(folder);
+  write_below(folder, "train/odd/03.bmp", bmp(3, 2, 1).substr(0, 60));
+  CHECK(contains(failure(folder.path() + ",size=2,cache=" + (folder / "c.h5")), "03.bmp"));
+  CHECK_FALSE(fs::exists(folder / "c.h5"));
+  CHECK(failure("glyphs,cache=c.h5") == "glyphs: cache= is for pictures, which have to be decoded; leave it out");
+  const auto file = folder.write("a.csv", "1,2\n3,4\n");
+  CHECK(contains(failure(file + ",cache=" + (folder / "c.h5")), "cache= is for pictures"));
+  CHECK(contains(failure(folder.path() + ",cache="), "cache=: must be a file"));
+}
