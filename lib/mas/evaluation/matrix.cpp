@@ -96,6 +96,15 @@ Measures measure(const AccuracyMatrix& matrix) {
   return measures;
 }
 
+std::vector<std::optional<double>> acc_along(const AccuracyMatrix& matrix) {
+  std::vector<Cell> along;
+  for (size_t i = 0; i < matrix.models.size(); i++) {
+    const auto& row = matrix.accuracy[i];
+    along.push_back(mean({row.begin(), row.begin() + matrix.learned[i]}));
+  }
+  return along;
+}
+
 nlohmann::json to_values(const std::vector<std::optional<double>>& cells) {
   auto values = nlohmann::json::array();
   for (const auto& cell : cells) values.push_back(to_value(cell));

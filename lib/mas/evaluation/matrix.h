@@ -36,6 +36,10 @@ struct Measures {
 /// tasks give R[j].
 Measures measure(const AccuracyMatrix& matrix);
 
+/// ACC along the sequence, a row each: the mean over the tasks that its model had learned; empty where one of them has
+/// no accuracy.
+std::vector<std::optional<double>> acc_along(const AccuracyMatrix& matrix);
+
 /// Name of a measure -> its formula, as printed and as in the JSON object.
 const std::map<std::string, std::string>& measure_definitions();
 

@@ -29,6 +29,17 @@ TEST_CASE("the measures are those of their papers, worked by hand") {
   CHECK(*m.mean_drop == doctest::Approx(0.125));
 }
 
+TEST_CASE("ACC along the sequence is of the tasks learned by then") {
+  auto matrix = example();
+  const auto along = acc_along(matrix);
+  CHECK(*along[0] == doctest::Approx(0.90));
+  CHECK(*along[1] == doctest::Approx((0.95 + 0.80) / 2));
+  CHECK(*along[2] == *measure(matrix).acc);
+  matrix.accuracy[1][0].reset();
+  CHECK(!acc_along(matrix)[1]);
+  CHECK(acc_along(matrix)[2]);
+}
+
 TEST_CASE("intransigence is what a model of all tasks at once does better, after each task") {
   auto matrix = example();
   CHECK(measure(matrix).intransigence.empty());
