@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "common/accuracy_plot.h"
 #include "common/evaluation_report.h"
 #include "common/model_output.h"
+#include "common/plot_output.h"
 #include "common/print.h"
 #include "common/progress.h"
 #include "common/tool.h"
@@ -17,6 +19,7 @@ struct Options {
   std::string data, record, joint;
   bool json = false, csv = false, runs = false, importance = false;
   std::optional<double> min_accuracy;
+  mas::tool::PlotOutput plot;
   mas::tool::CommonOptions common;
 };
 
@@ -36,12 +39,14 @@ void add_options(CLI::App& app, Options& o) {
   auto* joint = app.add_option("--joint", o.joint, "a model that learned all tasks at once, for intransigence")
                     ->type_name("MODEL")
                     ->excludes(data);
+  auto* plot = o.plot.add_option(app, "draw each task's accuracy along the sequence: FILE.svg or FILE.png, by gnuplot");
+  plot->excludes(data);
   auto* runs = app.add_flag("--runs", o.runs,
                             "each MODEL is the last of a run; those that differ in their seeds alone are averaged");
   auto* importance = app.add_flag("--importance", o.importance,
                                   "compare the importance in the first MODEL with that in each other; reads no data");
   for (auto* alone : {runs, importance})
-    alone->excludes(data)->excludes(joint)->excludes(min_accuracy)->excludes(record);
+    alone->excludes(data)->excludes(joint)->excludes(min_accuracy)->excludes(record)->excludes(plot);
   importance->excludes(runs);
   mas::tool::add_common_options(app, o.common);
   app.footer(
@@ -108,6 +113,13 @@ int compare_importance(const Options& o) {
   return mas::tool::kDone;
 }
 
+void check_plot(const Options& o) {
+  o.plot.check();
+  o.plot.check_apart(o.models, "is what is read");
+  o.plot.check_apart({o.joint}, "is what is read");
+  o.plot.check_apart({o.record}, "is what --record writes");
+}
+
 int evaluate(Options& o) {
   if (o.runs) return compare_runs(o);
   if (o.importance) return compare_importance(o);
@@ -116,6 +128,7 @@ int evaluate(Options& o) {
   if (o.record == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and a model isn't text; use --record FILE or a pipe");
   }
+  check_plot(o);
   auto models = mas::open_models(o.models);
   auto joint = open_joint(o.joint, mas::all_tasks(models));
   for (const auto& model : models) remark_checkpoint(model);
@@ -128,11 +141,13 @@ int evaluate(Options& o) {
   progress.clear();
   for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);
   const auto measures = mas::measure(matrix);
+  const auto picture = o.plot.draw(mas::tool::plot_commands(matrix));
   report(o, o.record == "-" ? stderr : stdout, matrix, measures);
   if (!o.record.empty()) {
     mas::record_matrix(models.back().file, matrix);
     mas::write_model(models.back().file, o.record);
   }
+  o.plot.write(picture);
   if (!o.min_accuracy) return mas::tool::kDone;
   if (!measures.acc) throw mas::Error("--min-accuracy", "ACC can't be told: a task has no accuracy");
   return *measures.acc >= *o.min_accuracy ? mas::tool::kDone : mas::tool::kUnmet;

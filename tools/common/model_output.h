@@ -23,7 +23,7 @@ class ModelOutput {
   std::string path_;
 };
 
-/// Whether both names lead to one file that is there.
+/// Whether both names lead to one file, which need not be there yet.
 bool same_file(const std::string& a, const std::string& b);
 
 /// check_output(), and a file that is there is replaced by its own kind only: a slip of the fingers that names a data
