@@ -4,30 +4,41 @@
 # tasks over λ where gnuplot is installed.
 #
 #   data/recipes/choose-lambda.sh --method ewc --scenario task [--sequence split|permuted] [--lambdas "1 10 100"]
-#                                 [--seeds "101 102"] [--jobs N] [--data SPEC] [--arch ARCH] [--epochs N]
-#                                 [--xi N] [--train "OPTIONS"]
+#                                 [--tasks "NAME=SPEC ..."] [--seeds "101 102"] [--jobs N] [--data SPEC] [--arch ARCH]
+#                                 [--init WEIGHTS] [--epochs N] [--xi N] [--train "OPTIONS"]
 #                                 [--step gradient|proximal] [--models FOLDER] [--plot FILE.svg]
 #
 # --train: more options for every mas-train, such as "--optimizer sgd --lr 0.1" (--lr 0.001 unless given).
+# --tasks: other tasks than those that --sequence makes of --data. Their training parts are written to --models/data, and a
+# fifth of each is held out.
 # Models stay in --models (build/choose-lambda), and those that are there are not learned again.
 
-# shellcheck disable=SC2016,SC2154
+# shellcheck disable=SC2016,SC2128,SC2154,SC2178
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 method=mas scenario=task sequence=split lambdas="0.01 0.1 1 10 100 1000" seeds="101 102" jobs=$cores
 data=mnist,pad=2,normalize=0.1:0.2752 arch=mlp:400,400 epochs=4 models=$root/build/choose-lambda plot='' xi=0.001
-train='--lr 0.001' step=gradient
-parse_options "method scenario sequence lambdas seeds jobs data arch epochs models plot xi train step" "$@"
+tasks='' init='' train='--lr 0.001' step=gradient
+parse_options "method scenario sequence lambdas tasks seeds jobs data arch init epochs models plot xi train step" "$@"
 [ -z "$plot" ] || need gnuplot
 training=(--epochs "$epochs" --batch 128)
 read -ra words <<<"$train"
 training+=("${words[@]}")
-data=$data,split=train:0.9
+data=$data,split=train:0.9 sets=$tasks
+[ -z "$sets" ] || { unset data; sequence=tasks; }
 prepare "$models"
+held_out=()
+for set in $sets; do
+  file=$models/data/${set%%=*}.h5
+  mkdir -p "$models/data"
+  [ -e "$file" ] || mas-data -q "${set#*=}" -o "$file"
+  held_out+=("${set%%=*}=$file,split=train:0.8")
+done
 
 model() { echo "$models/$sequence-$scenario/$method-$1-$2.h5"; }  # LAMBDA SEED
 run() {
   case $sequence in
+    tasks) tasks=("${held_out[@]}") ;;
     split) split_tasks "$data" ;;
     permuted) permuted_tasks "$data" 10 "$2" ;;
   esac

@@ -42,13 +42,16 @@ command_line() {
   done
 }
 
-# prepare FOLDER: of the models, which were made with these settings: `data`, `arch` and the options for every mas-train in
-# the array `training`, which it completes. Says once, before any work, where something isn't there.
+# prepare FOLDER: of the models, which were made with these settings: `data`, or the string `sets` of several, `arch`, `init`
+# and the options for every mas-train in the array `training`, which it completes. Says once, before any work, where
+# something isn't there.
 prepare() {
-  local settings="$data $arch ${training[*]}"
+  local settings="${data-$sets} $arch ${init:+$init }${training[*]}"
   need jq
-  mas-data -q "$data"
-  [[ $data == *split=* ]] || mas-data -q "$data,split=test"
+  if [ -n "${data-}" ]; then
+    mas-data -q "$data"
+    [[ $data == *split=* ]] || mas-data -q "$data,split=test"
+  fi
   mkdir -p "$1"
   if [ -e "$1/settings" ] && [ "$(<"$1/settings")" != "$settings" ]; then
     echo "${0##*/}: $1: has models made with other settings ($(<"$1/settings")); name another folder with --models" >&2
@@ -83,9 +86,20 @@ lambda_of() {
     { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
+# test_spec SPEC: its test part, as mas-eval takes it.
+test_spec() {
+  case ,$1, in
+    *,split=train:* | *,split=0.*) sed -E 's/,split=(train:)?([0-9])/,split=test:\2/' <<<"$1" ;;
+    *,split=train,*) echo "${1/,split=train/,split=test}" ;;
+    *) echo "$1,split=test" ;;
+  esac
+}
+
 # learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the
-# penalty's. What in_parallel() calls may do nothing else: the processor's time so far goes to a file beside OUT.
-# An estimator is a method too: MAS with it, the Ω of each task divided by its mean.
+# penalty's; `init` has first weights. In the folder `firsts`, where there is one, models after a first task are kept for
+# other runs that begin alike. What in_parallel() calls may do nothing else: the processor's time so far goes to a file beside OUT.
+# An estimator is a method too: MAS with it, the Ω of each task divided by its mean; and so is mas-test or mas-both, with
+# Ω of the test part, whose labels nobody reads, or of both.
 learn() {
   [ ! -e "$5" ] || return 0
   mkdir -p "$(dirname "$5")"
@@ -96,11 +110,13 @@ learn() {
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  local start=() next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
+  local start=() next=(--lambda "$lambda") every=() importance=() fed=train states=() model=$out.part
   [ "$lambda" = 0 ] || next+=(--penalty-step "${step:-gradient}")  # with 0 mas-train refuses to be told a step
   case $method in
     finetune) next=(--lambda 0) ;;
     mas) importance=(--method mas) ;;
+    mas-test) importance=(--method mas) fed=test ;;
+    mas-both) importance=(--method mas) fed="train test" ;;
     per-sample | batch:*) importance=(--method mas --estimator "$method" --combine normalised) ;;
     local) importance=(--method local) ;;
     ewc) importance=(--method ewc) ;;
@@ -108,31 +124,52 @@ learn_in_turn() {
     l2 | imm-mean | imm-mode) importance=(--method l2) ;;
     si) every=(--track si --xi "${xi:-0.001}") ;;
     lwf) next=(--distill lwf --distill-weight "$lambda") ;;
-    ebll) start=(--code 100) next=(--distill ebll --distill-weight "$lambda") ;;
+    ebll) start=(--code "${code:-100}") next=(--distill ebll --distill-weight "$lambda") ;;
     *) echo "${0##*/}: $method: no such method" >&2; return 2 ;;
   esac
   for task in "${tasks[@]}"; do
-    local from=("$model" "${next[@]}")
-    [ "$task" != "${tasks[0]}" ] || from=(--arch "$arch" --scenario "$scenario" "${start[@]}")
-    mas-train -q "${from[@]}" --data "${task#*=}" --task "${task%%=*}" --seed "$seed" "${every[@]}" "${training[@]}" -o "$model"
-    case $method in
-      imm-mean) cp "$model" "$out.${task%%=*}" ;;
-      imm-mode) mas-importance -q --threads "$threads" "$model" --method ewc --reset -o "$out.${task%%=*}" ;;
-    esac
-    states+=("$out.${task%%=*}")
-    if [ "$task" != "${tasks[-1]}" ] && [ "${#importance[@]}" -gt 0 ]; then
-      mas-importance -q --threads "$threads" "$model" "${importance[@]}" -o "$model"
+    local name=${task%%=*} data=${task#*=}
+    if [ "$task" = "${tasks[0]}" ]; then
+      learn_first "$model" --data "$data" --task "$name" --seed "$seed" --scenario "$scenario" "${start[@]}" "${every[@]}"
+    else
+      mas-train -q "$model" "${next[@]}" --data "$data" --task "$name" --seed "$seed" "${every[@]}" "${training[@]}" -o "$model"
     fi
+    case $method in
+      imm-mean) cp "$model" "$out.$name" ;;
+      imm-mode) mas-importance -q --threads "$threads" "$model" --method ewc --reset -o "$out.$name" ;;
+    esac
+    states+=("$out.$name")
+    if [ "$task" = "${tasks[-1]}" ] || [ "${#importance[@]}" -eq 0 ]; then continue; fi
+    local part
+    for part in $fed; do
+      [ "$part" = train ] || importance+=(--data "$(test_spec "$data")")
+      mas-importance -q --threads "$threads" "$model" "${importance[@]}" -o "$model"
+    done
+    [ "$fed" = train ] || importance=(--method mas)
   done
   case $method in
     imm-*) mas-train -q --merge "${method#imm-}" "${states[@]}" -o "$model" && rm "${states[@]}" ;;
   esac
 }
 
+# learn_first OUT OPTION...
+learn_first() {
+  local out=$1 kept='' network=(--arch "$arch")
+  shift
+  [ -z "${init:-}" ] || network+=(--init "$init")
+  if [ -n "${firsts:-}" ]; then
+    mkdir -p "$firsts"
+    kept=$firsts/$(sha256sum <<<"$*" | cut -c1-16).h5
+    [ ! -e "$kept" ] || { cp "$kept" "$out"; return; }
+  fi
+  mas-train -q "${network[@]}" "$@" "${training[@]}" -o "$out"
+  [ -z "$kept" ] || { cp "$out" "$kept.$BASHPID" && mv "$kept.$BASHPID" "$kept"; }
+}
+
 learn_jointly() {
   local scenario=$1 seed=$2 out=$4 task all=()
   for task in "${tasks[@]}"; do all+=(--task "${task%%=*}" --data "${task#*=}"); done
-  mas-train -q --arch "$arch" --scenario "$scenario" --seed "$seed" "${all[@]}" "${training[@]}" -o "$out.part"
+  firsts='' learn_first "$out.part" --scenario "$scenario" --seed "$seed" "${all[@]}"
 }
 
 # in_parallel FUNCTION: calls it with the words of each line of standard input, `jobs` at a time. Fails where one did.

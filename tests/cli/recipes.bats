@@ -4,6 +4,8 @@
 load helper
 
 recipes=$MAS_SOURCE/data/recipes
+few=glyphs,samples=300
+images=(--arch mlp:120 --train "--epochs 2" --lambda 1 --seeds 1 --models m --out o)
 tiny=(--data "glyphs,samples=400" --epochs 2 --models m --out o)
 
 setup_file() { command -v jq >/dev/null || skip "needs jq"; }
@@ -52,6 +54,12 @@ restarts() {
   h5dump -d /tasks m/split-task/mas-10-101.h5 | grep -q "split=train:0.9"
 }
 
+@test "choose-lambda.sh holds a fifth of each of other tasks out" {
+  "$recipes/choose-lambda.sh" --tasks "a=$few,classes=0-1 b=$few,classes=2-3" --lambdas 1 --seeds 101 --models m --arch mlp:20 --epochs 1 >first
+  grep -qE '^best: mas task 1$' first
+  h5dump -d /tasks m/tasks-task/mas-1-101.h5 | grep -q "m/data/a.h5,split=train:0.8"
+}
+
 @test "compare-estimators.sh" {
   command -v gnuplot >/dev/null || skip "needs gnuplot"
   restarts "$recipes/compare-estimators.sh" "${tiny[@]}" --seeds "1 2" --choose-seeds 101 --lambdas "1 10" --scenarios domain \
@@ -72,4 +80,28 @@ restarts() {
   "$recipes/authors-demo.sh" "${tiny[@]}" --seeds 1 --lambda 1 >/dev/null
   fails 1 "authors-demo.sh: m: has models made with other settings (*); name another folder with --models" \
     "$recipes/authors-demo.sh" "${tiny[@]}" --epochs 3 --seeds 1 --lambda 1
+}
+
+@test "two-tasks.sh: every ordered pair by every method, with the importance of other data" {
+  restarts "$recipes/two-tasks.sh" "${images[@]}" --tasks "a=$few,classes=0-2 b=$few,classes=3-5" \
+    --methods "finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas-test mas-both"
+  cmp first o/two-tasks.md
+  number='-?[0-9]+[.][0-9]{2}'
+  [ "$(grep -cE "^\| (finetune|lwf|ebll|imm-mean|imm-mode|ewc|si|mas|local|mas-test|mas-both) \| $number \(($number|-)\) · $number \| $number \(($number|-)\) · $number \|$" first)" -eq 12 ]
+  grep -qE "^\| joint \| $number \(-\) · $number \| $number \(-\) · $number \|$" first
+  jq -e '.results | length == 24' o/two-tasks.json
+  for fed in mas-test mas-both; do run ! cmp -s m/a-b/mas-1-1.h5 "m/a-b/$fed-1-1.h5"; done
+}
+
+@test "eight-tasks.sh: any number of tasks, a table and a drawing" {
+  restarts "$recipes/eight-tasks.sh" "${images[@]}" --methods "finetune mas joint" \
+    --tasks "a=$few,classes=0-1 b=$few,classes=2-3 c=$few,classes=4-5,split=train:0.8"
+  grep -qE '^\| mas \| 1 \| [0-9.]+ \| -?[0-9.]+( \| [0-9.]+ \(-?[0-9.]+\)){3} \|$' first
+  if command -v gnuplot; then [ -s o/eight-tasks.svg ]; fi
+}
+
+@test "recipes of image sets say which are missing and where they are published" {
+  run ! "$recipes/eight-tasks.sh" --lambda 1 --out o --models m
+  [ "$(grep -c 'published at http.*; data/fetch/[a-z]*.sh gets it' <<<"$output")" -eq 8 ]
+  [ ! -e m ] && [ ! -e o ]
 }

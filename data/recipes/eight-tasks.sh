@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# A sequence of object recognition tasks, learned by every method of the comparison: as published, flowers, scenes, birds, cars,
+# aircraft, actions, letters and svhn. Writes each task's accuracy at the end and its drop as a table, all numbers as JSON, and
+# draws MAS's accuracies along the sequence where gnuplot is installed.
+#
+#   data/recipes/eight-tasks.sh [--tasks "NAME=SPEC ..."] [--methods "..."] [--seeds "1 2 3"] [--arch ARCH] [--init WEIGHTS]
+#                               [--train "OPTIONS"] [--experiment NAME] [--lambda N] [--jobs N] [--models FOLDER] [--out FOLDER]
+#                               [--name NAME]
+#
+# Any number of other sets can be named with --tasks; --train then has the options for mas-train, and --experiment the lines of
+# lambdas.txt that are taken. Models stay in --models (build/eight-tasks), and those that are there are not learned again.
+
+# shellcheck disable=SC2016,SC2034,SC2154,SC2178
+set -euo pipefail
+. "$(dirname "$0")/sequence.sh"
+. "$(dirname "$0")/images.sh"
+command=$(command_line "$@")
+tasks='' methods="finetune lwf ebll imm-mean imm-mode ewc si mas local joint" seeds="1 2 3" arch=alexnet init=''
+train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008" experiment=eight-tasks lambda='' jobs=1
+models=$root/build/eight-tasks out=$root/data/results name=eight-tasks
+parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "$@"
+sets=${tasks:-$(published_tasks flowers scenes birds cars aircraft actions letters svhn)}
+read -ra tasks <<<"$sets"
+read -ra training <<<"$train"
+for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
+need_sets "${tasks[@]}"
+prepare "$models"
+firsts=$models/first
+
+model() { echo "$models/$1-$(lambda_of "$experiment" "$1" task)-$2.h5"; }  # METHOD SEED
+run() { learn "$1" task "$2" "$(lambda_of "$experiment" "$1" task)" "$(model "$@")"; }
+summary() {  # METHOD
+  local files=() seed
+  for seed in $seeds; do files+=("$(model "$1" "$seed")"); done
+  summarise "$models/$1.json" "${files[@]}"
+}
+for method in $methods; do
+  for seed in $seeds; do echo "$method" "$seed"; done
+done | in_parallel run
+for method in $methods; do echo "$method"; done | in_parallel summary
+
+results=() used=()
+for method in $methods; do
+  results+=("$method=$models/$method.json")
+  for seed in $seeds; do used+=("$(model "$method" "$seed")"); done
+done
+write_json "$out/$name.json" "${results[@]}"
+{
+  printf '# %s tasks in sequence\n\n' "${#tasks[@]}"
+  made_by
+  printf '%s%s; `%s`. Accuracy at the end (drop since it was new), %%: mean ± standard deviation over\nseeds. joint sees all tasks at once.\n\n' \
+    "$arch" "${init:+, ${init##*/}}" "$train"
+  head='| | λ | ACC | forgetting |' rule='|---|---|---|---|'
+  for task in "${tasks[@]}"; do head+=" ${task%%=*} |" rule+='---|'; done
+  printf '%s\n%s\n' "$head" "$rule"
+  for method in $methods; do
+    file=$models/$method.json
+    row="| $method | $(lambda_of "$experiment" "$method" task) | $(cell acc "$file") | $(cell forgetting "$file") |"
+    for i in "${!tasks[@]}"; do row+=" $(of_task "$i" accuracy "$file") ($(of_task "$i" drop "$file")) |"; done
+    printf '%s\n' "$row"
+  done
+  if [[ " $methods " == *" mas "* ]] && command -v gnuplot >/dev/null; then
+    mas-eval -q "$(model mas "${seeds%% *}")" --plot "$out/$name.svg"
+    printf '\n![accuracy of each task along the sequence, MAS, seed %s](%s.svg)\n' "${seeds%% *}" "$name"
+  fi
+} >"$out/$name.md.part"
+mv "$out/$name.md.part" "$out/$name.md"
+cat "$out/$name.md"

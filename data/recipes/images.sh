@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2154
+# Tasks that are sets of pictures, for recipes that source this file after sequence.sh.
+
+# Where the sets of the published experiments are described, in the order of the eight tasks.
+pages="flowers|https://www.robots.ox.ac.uk/~vgg/data/flowers/102/
+scenes|https://web.mit.edu/torralba/www/indoor.html
+birds|https://www.vision.caltech.edu/datasets/cub_200_2011/
+cars|https://pytorch.org/vision/stable/generated/torchvision.datasets.StanfordCars.html (its home page is gone)
+aircraft|https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/
+actions|http://host.robots.ox.ac.uk/pascal/VOC/voc2012/
+letters|http://www.ee.surrey.ac.uk/CVSSP/demos/chars74k/
+svhn|http://ufldl.stanford.edu/housenumbers/"
+
+# published_tasks NAME...: tasks of these sets, in the size that the published networks take.
+published_tasks() {
+  local name
+  for name in "$@"; do printf '%s=%s,size=256,crop=224,normalize=imagenet ' "$name" "$name"; done
+}
+
+# a_sample SPEC: which opens the same data, and reads little of them.
+a_sample() { case ,$1, in *,limit=*) echo "$1" ;; *) echo "$1,limit=1" ;; esac; }
+
+# need_sets TASK...: stops with a list of the sets that aren't there, and where they are published.
+need_sets() {
+  local task name said missing=''
+  for task in "$@"; do
+    name=${task%%=*}
+    said=$(mas-data -q "$(a_sample "${task#*=}")" 2>&1) && continue
+    missing+="  ${said#mas-data: }"$'\n'
+    missing+=$(awk -F'|' -v n="$name" '$1 == n { print "    published at " $2 "; data/fetch/" n ".sh gets it" }' <<<"$pages")$'\n'
+  done
+  [ -n "$missing" ] || return 0
+  echo "${0##*/}: these data aren't there; put them in \$MAS_DATA, or name others with --tasks:" >&2
+  printf '%s' "$missing" | sed '/^$/d' >&2
+  return 1
+}
+
+# of_task I MEASURE FILE: mean and deviation of the task's accuracy or drop, from what summarise() wrote.
+of_task() {
+  jq -r --argjson i "$1" --arg name "$2" "$percent"'.groups[0][$name][$i] | if . then spread else "-" end' "$3"
+}
