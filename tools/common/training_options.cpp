@@ -54,8 +54,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--scenario", task.scenario, "WHICH", "task, domain or class [task]");
   add("--epochs", t.epochs, "N", "passes over the data")->check(count)->capture_default_str();
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();
-  add("--augment", o.augment, "HOW",
-      "random changes of images: crop[:PIXELS] or resized-crop[:SHARE], and flip");
+  add("--augment", o.augment, "HOW", "random changes of images: crop[:PIXELS] or resized-crop[:SHARE], and flip");
   add("--optimizer", o.optimizer, "NAME", "adam or sgd")->capture_default_str();
   add("--lr", task.lr, "N", "learning rate [adam 0.001, sgd 0.01]")->check(positive);
   add("--momentum", t.optimizer.momentum, "N", "of sgd")->check(between(0, 0.9999))->capture_default_str();
