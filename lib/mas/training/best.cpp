@@ -1,5 +1,6 @@
 #include "mas/training/best.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mas {
@@ -32,8 +33,8 @@ void Trained::put_back(const NamedTensors& copy) {
   }
 }
 
-bool out_of_patience(const TrainState& state, int64_t patience) {
-  return patience > 0 && state.epoch - state.best_epoch >= patience;
+bool out_of_patience(const TrainState& state, int64_t patience, int64_t warm_up) {
+  return patience > 0 && state.epoch - std::max(state.best_epoch, warm_up) >= patience;
 }
 
 void keep_if_best(TrainState& state, const Trained& trained, double accuracy) {

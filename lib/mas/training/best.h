@@ -23,8 +23,9 @@ class Trained {
   NamedTensors parameters_;
 };
 
-/// Whether so many epochs have brought no better accuracy on the validation samples; 0: never.
-bool out_of_patience(const TrainState& state, int64_t patience);
+/// Whether so many epochs after a warm-up of others have brought no better accuracy on the validation samples; 0:
+/// never.
+bool out_of_patience(const TrainState& state, int64_t patience, int64_t warm_up = 0);
 
 /// Keeps what the epoch that has just ended left, where this accuracy is the best so far.
 void keep_if_best(TrainState& state, const Trained& trained, double accuracy);

@@ -29,7 +29,7 @@ OptimizerOptions::Kind parse_optimizer(const std::string& text) {
 }
 
 Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty,
-                     const NamedTensors& path)
+                     const NamedTensors& path, const std::map<std::string, double>& lr_factors)
     : options_(options), weight_(penalty.active() ? penalty.weight() : 0), penalty_step_(penalty.step) {
   const bool adam = options.kind == OptimizerOptions::Kind::kAdam;
   for (auto& [name, parameter] : parameters) {
@@ -42,7 +42,7 @@ Optimizer::Optimizer(NamedTensors parameters, const OptimizerOptions& options, c
       slot.omega = omega->second.contiguous();
       slot.anchor = penalty.anchor.at(name).contiguous();
     }
-    if (const auto it = options.lr_factors.find(name); it != options.lr_factors.end()) slot.lr_factor = it->second;
+    if (const auto it = lr_factors.find(name); it != lr_factors.end()) slot.lr_factor = it->second;
     if (const auto it = path.find(name); it != path.end()) slot.path = it->second;
     slots_[name] = std::move(slot);
   }

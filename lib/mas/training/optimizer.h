@@ -13,7 +13,6 @@ struct OptimizerOptions {
   double lr = 1e-3;
   double momentum = 0;                            ///< of SGD
   double weight_decay = 0;                        ///< L2, added to the gradient as in torch.optim
-  std::map<std::string, double> lr_factors;       ///< of parameters that have a learning rate of their own
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of Adam (Kingma & Ba 2015)
 };
 OptimizerOptions::Kind parse_optimizer(const std::string& text);  ///< throws UsageError
@@ -24,9 +23,9 @@ class Optimizer {
  public:
   /// parameters: leaves on the CPU, float32 contiguous. The penalty's tensors must outlive the optimiser. path: tensors
   /// of some of them, to each of which a step adds −g·Δθ, g being the loss's gradient and Δθ all that the step changes
-  /// (importance/path_integral.h).
+  /// (importance/path_integral.h). lr_factors: of parameters that learn with so many times the rate.
   Optimizer(NamedTensors parameters, const OptimizerOptions& options, const Penalty& penalty,
-            const NamedTensors& path = {});
+            const NamedTensors& path = {}, const std::map<std::string, double>& lr_factors = {});
 
   void step();
   void set_lr(double lr) { options_.lr = lr; }

@@ -21,16 +21,16 @@ PenaltyStep parse_penalty_step(const std::string& text) {
 
 double penalty_factor(const std::string& method) { return method_called(method).penalty_factor; }
 
-Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor) {
+Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor,
+                     const NamedTensors& trained) {
   const auto& importance = model.file.importance;
   Penalty penalty;
   penalty.lambda = options.lambda;
   penalty.factor = penalty_factor(importance.method);
   penalty.step = options.penalty_step;
   penalty.omega = total_importance(importance);
-  for (const auto& name : model.network().frozen()) penalty.omega.erase(name);
   for (auto it = penalty.omega.begin(); it != penalty.omega.end();)
-    it = options.layers.is_frozen(it->first) ? penalty.omega.erase(it) : std::next(it);
+    it = trained.count(it->first) ? std::next(it) : penalty.omega.erase(it);
   penalty.anchor = anchor;
   return penalty;
 }

@@ -31,8 +31,9 @@ struct Penalty {
   bool active() const { return lambda > 0 && !omega.empty(); }
 };
 
-/// That of a training with these options around `anchor`, over the model's parameters that aren't frozen.
-Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor);
+/// That of a training with these options around `anchor`, over what is trained of the model's parameters.
+Penalty make_penalty(const Model& model, const TrainOptions& options, const NamedTensors& anchor,
+                     const NamedTensors& trained);
 
 /// factor · λ Σ Ω (θ − θ*)², in double.
 double penalty_value(const Penalty& penalty, const NamedTensors& parameters);

@@ -8,8 +8,6 @@
 namespace mas {
 namespace {
 
-constexpr const char* kHead = "head.";  // how the names of the one that tasks share begin
-
 void add_heads(const Model& model, const std::vector<TaskRecord>& tasks, NamedTensors& parameters) {
   for (const auto& task : tasks) {
     if (task.scenario != Scenario::kTask) continue;
@@ -23,14 +21,17 @@ void add_heads(const Model& model, const std::vector<TaskRecord>& tasks, NamedTe
 TrainedParameters trained_parameters(const Model& model, const TrainOptions& options) {
   TrainedParameters trained;
   trained.all = model.trainable_parameters();
-  for (const auto& [name, value] : trained.all)
-    if (name.rfind(kHead, 0) == 0) trained.heads[name] = value;
-  add_heads(model, last_tasks(model, options.joint), trained.heads);
+  const bool shared_head = model.tasks().back().scenario != Scenario::kTask && !model.network().has_own_head();
+  for (const auto& name : {"head.weight", "head.bias"})
+    if (const auto it = trained.all.find(name); shared_head && it != trained.all.end()) trained.heads.insert(*it);
 
-  // Rules call the head of a task that is learned "head", whichever the scenario.
+  // Rules call the head that a task has of its own "head", as the one that tasks share is called.
   std::map<std::string, std::string> called;
   for (const auto& [name, value] : trained.all) called[name] = name;
-  for (const auto& [name, value] : trained.heads) called[name] = kHead + name.substr(name.find_last_of("./") + 1);
+  NamedTensors own;
+  add_heads(model, last_tasks(model, options.joint), own);
+  for (const auto& [name, value] : own) called[name] = "head." + name.substr(name.rfind('/') + 1);
+  trained.heads.insert(own.begin(), own.end());
   trained.all.insert(trained.heads.begin(), trained.heads.end());
   if (options.distill.active()) add_heads(model, model.tasks(), trained.all);
 

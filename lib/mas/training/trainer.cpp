@@ -86,7 +86,7 @@ class Run {
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          specs(model, options))),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
-        penalty_(make_penalty(model, options, state_.anchor)) {
+        penalty_(make_penalty(model, options, state_.anchor, parameters_.all)) {
     if (options.joint > 1) joint_.emplace(model, options.joint);
     check_state();
     check_steps();
@@ -108,9 +108,8 @@ class Run {
 
  private:
   std::unique_ptr<Optimizer> new_optimizer() const {
-    OptimizerOptions options = options_.optimizer;
-    options.lr_factors = parameters_.lr_factors;
-    return std::make_unique<Optimizer>(trained_.parameters(), options, penalty_, state_.path.integral);
+    return std::make_unique<Optimizer>(trained_.parameters(), options_.optimizer, penalty_, state_.path.integral,
+                                       parameters_.lr_factors);
   }
 
   // Where a training starts that goes on from no checkpoint.
@@ -144,7 +143,7 @@ class Run {
   }
 
   void learn(const std::string& checkpoint) {
-    while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience)) {
+    while (state_.epoch < options_.epochs && !out_of_patience(state_, options_.patience, options_.warm_up)) {
       const bool warming_up = state_.epoch < options_.warm_up;
       // What Adam and momentum gathered is about the head alone.
       if (options_.warm_up > 0 && state_.epoch == options_.warm_up) optimizer_ = new_optimizer();

@@ -2,6 +2,7 @@
 
 #include "mas/error.h"
 #include "mas/model/architecture.h"
+#include "mas/training/best.h"
 #include "mas/training/trainer.h"
 #include "unit/memory_dataset.h"
 
@@ -74,6 +75,33 @@ TEST_CASE("the head that tasks share is a head as well") {
   options.warm_up = 1;
   CHECK_THROWS_WITH_AS(trained_parameters(model, options), "mlp:6,5: has no head that --warm-up could train alone",
                        Error);
+}
+
+TEST_CASE("a network's own layer that is called head isn't taken for the tasks' head") {
+  const auto arch = nlohmann::json::parse(R"({"name": "headed", "input": [8], "layers": [
+      {"type": "residual", "name": "head", "layers": [{"type": "linear", "out": 8}]}]})");
+  for (const auto scenario : {Scenario::kTask, Scenario::kDomain}) {
+    Model model(arch, 3);
+    model.add_task(clouds("a", scenario));
+    TrainOptions options;
+    const auto all = trained_parameters(model, options);
+    CHECK(all.heads.size() == 2);
+    CHECK(all.all.size() == 4);
+    CHECK_FALSE(all.heads.count("head.layers.0.weight"));
+    options.layers.frozen = {"head.layers"};
+    CHECK(names(trained_parameters(model, options).all) == names(all.heads));
+  }
+}
+
+TEST_CASE("patience doesn't end a training in its warm-up") {
+  TrainState state;
+  state.best_epoch = 2;
+  state.epoch = 5;
+  CHECK(out_of_patience(state, 3));
+  CHECK_FALSE(out_of_patience(state, 3, 3));
+  state.epoch = 6;
+  CHECK(out_of_patience(state, 3, 3));
+  CHECK_FALSE(out_of_patience(state, 0, 3));
 }
 
 TEST_CASE("frozen layers stay, also where they matter, and a factor scales a step of SGD") {

@@ -182,9 +182,13 @@ TEST_CASE("a training that was interrupted goes on bit for bit") {
     Kind kind;
     int patience;
     DistillOptions::Kind distill = DistillOptions::Kind::kNone;
+    int warm_up = 0;  // the checkpoint is that after the third of five epochs
   };
-  for (const auto& [arch, kind, patience, distill] :
+  const auto none = DistillOptions::Kind::kNone;
+  for (const auto& [arch, kind, patience, distill, warm_up] :
        {Case{{}, Kind::kAdam, 0}, Case{{}, Kind::kSgd, 5}, Case{kNormalised, Kind::kAdam, 5},
+        Case{{}, Kind::kAdam, 0, none, 3}, Case{kNormalised, Kind::kSgd, 1, none, 4}, Case{{}, Kind::kAdam, 0, none, 2},
+        Case{kNormalised, Kind::kAdam, 0, DistillOptions::Kind::kLwf, 3},
         Case{kNormalised, Kind::kAdam, 0, DistillOptions::Kind::kLwf},
         Case{kNormalised, Kind::kSgd, 5, DistillOptions::Kind::kEbll}}) {
     CAPTURE(arch.dump());
@@ -198,6 +202,7 @@ TEST_CASE("a training that was interrupted goes on bit for bit") {
     options.validation = 0.2;
     options.patience = patience;
     options.distill.kind = distill;
+    options.warm_up = warm_up;
     options.code = distill == DistillOptions::Kind::kEbll ? 3 : 0;
     const auto begun = [&, &arch = arch] {
       auto model = with_task(data, arch);
