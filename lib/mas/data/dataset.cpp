@@ -31,7 +31,9 @@ DataSpec after_fit(DataSpec spec) {
 class SourceDataset : public Dataset {
  public:
   SourceDataset(Source source, const DataSpec& spec)
-      : source_(std::move(source)), transforms_(source_.fitted ? after_fit(spec) : spec, source_.shape, source_.type) {
+      : source_(std::move(source)),
+        transforms_(source_.fitted ? after_fit(spec) : spec, source_.shape, source_.type),
+        cut_when_read_(source_.fitted && spec.crop && !spec.size) {
     if (!spec.classes.empty() && !source_.has_labels)
       throw Error(spec.source,
                   "classes=" + format_classes(spec.classes) + " needs labels, and there are none; see labels=FILE");
@@ -65,7 +67,9 @@ class SourceDataset : public Dataset {
   }
 
   at::Tensor augmented(at::ArrayRef<int64_t> rows, const Augmentation& augmentation, uint64_t seed) override {
-    transforms_.check(augmentation);
+    if (cut_when_read_)
+      throw Error("--augment",
+                  "needs size= beside crop=, which alone cuts pictures as they are read; add it to the spec");
     std::vector<uint64_t> seeds;
     for (int64_t row : rows) seeds.push_back(SplitMix64::mix(seed + static_cast<uint64_t>(row)));
     return transforms_.apply(read(rows).data(), augmentation, seeds);
@@ -144,6 +148,7 @@ class SourceDataset : public Dataset {
 
   Source source_;
   Transforms transforms_;
+  bool cut_when_read_;  // only the centre of pictures is known
   bool has_labels_ = false;
   std::vector<int32_t> labels_;
   std::vector<int64_t> classes_;
@@ -205,8 +210,7 @@ std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& o
   DataSpec resolved = spec;
   if (spec.normalize == "auto") resolved.normalize = measure(spec, options);
   const bool want_labels = options.want_labels || !spec.classes.empty();
-  return std::make_unique<SourceDataset>(open_source(resolved, options.directories, options.scratch, want_labels),
-                                         resolved);
+  return std::make_unique<SourceDataset>(open_source(resolved, options, want_labels), resolved);
 }
 
 }  // namespace mas

@@ -41,6 +41,7 @@ class Dataset {
 struct OpenOptions {
   std::vector<std::string> directories;  ///< where names such as "mnist" are looked up, in order
   bool want_labels = true;               ///< false: labels are not read at all, unless a class filter needs them
+  bool make_cache = true;                ///< false: a spec's cache= is read where it is, and never made
   std::string scratch = "/tmp";          ///< folder for what is unpacked: nameless files, gone when the dataset is
 };
 

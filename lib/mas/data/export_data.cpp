@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "mas/data/hdf5_layout.h"
 #include "mas/data/loader.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/hdf5_layout.h"
 
 namespace mas {
 namespace {

@@ -244,7 +244,7 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", true, scratch, {}, ""});
+  Source column = open_csv(file, {"none", true, scratch, {}, "", true});
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));
@@ -288,8 +288,7 @@ bool path_has_test_part(const std::string& path) {
   return find_layout(names_in(path)) || !holds_pictures(path) || picture_folder_has_test_part(path);
 }
 
-Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
-                   bool want_labels) {
+Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_labels) {
   const auto refuse_cache = [&] {
     if (!spec.cache.empty()) throw Error(spec.source, "cache= is for pictures, which have to be decoded; leave it out");
   };
@@ -301,9 +300,14 @@ Source open_source(const DataSpec& spec, const std::vector<std::string>& directo
     source.has_labels &= want_labels && spec.labels.empty();
     return source;
   }
-  const std::string path = find_path(spec.source, directories);
+  const std::string path = find_path(spec.source, options.directories);
   const bool wants_test = spec.split == Split::kTest && !spec.fraction;
-  SourceRequest request{spec.labels, want_labels, scratch, {}, wants_test ? test_cache(spec.cache) : spec.cache};
+  SourceRequest request;
+  request.labels = spec.labels;
+  request.want_labels = want_labels;
+  request.scratch = options.scratch;
+  request.cache = wants_test ? test_cache(spec.cache) : spec.cache;
+  request.make_cache = options.make_cache;
   request.fit.size = spec.size;
   request.fit.square = spec.square;
   request.fit.crop = spec.crop;

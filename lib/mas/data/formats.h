@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "mas/data/dataset.h"
 #include "mas/data/file.h"
 #include "mas/data/source.h"
 #include "mas/data/spec.h"
@@ -16,6 +17,7 @@ struct SourceRequest {
   std::string scratch = "/tmp";  ///< folder of temporary files
   DataSpec fit;                  ///< size and crop, for what has no size of its own
   std::string cache;             ///< file that holds pictures decoded; empty: none
+  bool make_cache = true;        ///< where it isn't there
 };
 
 enum class Match { kNo, kPerhaps, kSurely };
@@ -49,9 +51,8 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
 /// Whether a path that is there is a folder with a test part.
 bool path_has_test_part(const std::string& path);
 
-/// The source and the part (train or test) that the spec names: a generator, a path, or a name in `directories`.
-Source open_source(const DataSpec& spec, const std::vector<std::string>& directories, const std::string& scratch,
-                   bool want_labels = true);
+/// The source and the part (train or test) that the spec names: a generator, a path, or a name in the directories.
+Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_labels);
 
 /// Labels from a file of their own: IDX of rank 1 (plain or gzip), or text with a whole number a line.
 std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch);

@@ -29,6 +29,12 @@ class Counter {
   int64_t cells_, done_ = 0;
 };
 
+// What the models say makes no cache of pictures, wherever their specs would have it.
+OpenOptions read_only(OpenOptions options) {
+  options.make_cache = false;
+  return options;
+}
+
 Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOptions& options, Counter& counter) {
   Row row;
   for (const auto& task : tasks) {
@@ -125,8 +131,9 @@ std::vector<Model> open_models(const std::vector<std::string>& paths) {
 
 const std::vector<TaskRecord>& all_tasks(const std::vector<Model>& models) { return longest(models).tasks(); }
 
-AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& options,
+AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& given,
                               const EvaluationProgress& progress) {
+  const OpenOptions options = read_only(given);
   const auto& tasks = all_tasks(models);
   AccuracyMatrix matrix;
   if (models.size() == 1) {
@@ -190,7 +197,7 @@ void check_joint(const Model& joint, const std::vector<TaskRecord>& tasks) {
 void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskRecord>& tasks,
                    const OpenOptions& options) {
   Counter silent({}, 0);
-  matrix.joint = measure_row(joint, tasks, options, silent);
+  matrix.joint = measure_row(joint, tasks, read_only(options), silent);
 }
 
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,

@@ -44,8 +44,10 @@ std::vector<TestResult> record_test_results(Model& model, const OpenOptions& opt
   std::vector<TestResult> results;
   for (const auto& task : model.tasks()) {
     TestResult result{task.name, {}, "the model has no outputs for it"};
+    OpenOptions open = options;
+    open.make_cache = &task == &model.tasks().back();  // others' are what a file says
     try {
-      result.accuracy = test_accuracy(model, task, options);
+      result.accuracy = test_accuracy(model, task, open);
     } catch (const Error& error) {
       result.why = error.what();
     }

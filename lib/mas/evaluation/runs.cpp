@@ -31,7 +31,11 @@ const std::regex& seeds_in_spec() {
   return seeds;
 }
 
-std::string without_seeds(const std::string& spec) { return std::regex_replace(spec, seeds_in_spec(), "$1$2="); }
+// A spec without seeds, and without where pictures are kept decoded.
+std::string without_seeds(const std::string& spec) {
+  static const std::regex cache(",cache=([^,\\\\]|\\\\.)*");
+  return std::regex_replace(std::regex_replace(spec, seeds_in_spec(), "$1$2="), cache, "");
+}
 
 // What tells a run from the others of its group.
 std::string seeds_of(const Model& model) {

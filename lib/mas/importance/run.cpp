@@ -96,6 +96,7 @@ struct Source {
 OpenOptions open_options(const ImportanceOptions& options) {
   OpenOptions open = options.open;
   open.want_labels = reads_labels(options);
+  open.make_cache = !options.data.empty();  // what a file says, makes no other
   return open;
 }
 

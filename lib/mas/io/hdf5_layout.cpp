@@ -1,4 +1,4 @@
-#include "mas/data/hdf5_layout.h"
+#include "mas/io/hdf5_layout.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -239,8 +239,10 @@ std::unique_ptr<Dataset> one_of(std::vector<std::unique_ptr<Dataset>> data, cons
 
 std::unique_ptr<Dataset> open_again(const TaskRecord& task, const TaskOptions& o) {
   const auto spec = DataSpec::parse(task.data);
-  auto data = open_dataset(spec, o.open);
-  const std::string now = identity_of(*data, spec, o.open);
+  OpenOptions open = o.open;
+  open.make_cache = false;
+  auto data = open_dataset(spec, open);
+  const std::string now = identity_of(*data, spec, open);
   if (!task.identity.empty() && now != task.identity) {
     throw Error(task.data,
                 fmt::format("isn't what {} was begun with ({}, now {}); bring those data back, or train anew", o.resume,

@@ -65,7 +65,7 @@ TEST_CASE("Student's t goes on smoothly where its table ends") {
 
 TEST_CASE("runs that differ in their seeds alone are a group") {
   Runs runs;
-  runs.add(run(1, 0.5, "glyphs,permute=1"), matrix(0.8, 0.6));
+  runs.add(run(1, 0.5, "glyphs,cache=a.h5,permute=1"), matrix(0.8, 0.6));
   runs.add(run(1, 1.5, "glyphs,permute=1"), matrix(0.8, 0.7));
   runs.add(run(2, 0.5, "glyphs,permute=2"), matrix(0.9, 0.8));
   REQUIRE(runs.groups().size() == 2);

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "mas/data/hdf5_layout.h"
 #include "mas/error.h"
 #include "mas/fingerprint.h"
+#include "mas/io/hdf5_layout.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -18,8 +18,8 @@ namespace {
 // What lies before HDF5's part tells all that is to be known, so that the file isn't parsed.
 constexpr const char* kMark = "mas decoded pictures 1";
 constexpr int64_t kHeader = 512;
-constexpr int64_t kRowsAtOnce = 64;     // that are decoded
-constexpr int64_t kChecksumBytes = 32;  // a Fingerprint's text
+constexpr int64_t kBytesAtOnce = 64 << 20, kMostRowsAtOnce = 64;  // that are decoded
+constexpr int64_t kChecksumBytes = 32;                            // a Fingerprint's text
 
 struct Cache {
   std::shared_ptr<File> file;
@@ -38,10 +38,11 @@ std::string checksum(const uint8_t* bytes, int64_t count) {
 
 bool ends_within(int64_t offset, int64_t bytes, int64_t size) { return offset >= kHeader && offset <= size - bytes; }
 
-// Nothing where it was made of other pictures.
-Cache open(const std::string& path, const std::string& identity, const Source& pictures) {
+// Nothing where it was made of other pictures. `strict`: throws where it is no cache at all.
+Cache open(const std::string& path, const std::string& identity, const Source& pictures, bool strict) {
   Cache cache{std::make_shared<File>(path)};
   const auto lines = cut(cache.file->text(0, kHeader), '\n');
+  if (lines[0] != kMark && !strict) return {};
   if (lines[0] != kMark)
     throw Error(path, "is there, but no cache of decoded pictures; give cache= the name of a new file");
   const int64_t size = cache.file->size();
@@ -62,9 +63,10 @@ void make(const Source& pictures, const std::string& identity, const std::string
   const std::string begin = header(identity, parts[0].offset, parts[1].offset);
   file.write(0, begin.data(), begin.size());
   const int64_t bytes = pictures.row_bytes();
-  std::vector<uint8_t> decoded(static_cast<size_t>(std::min(kRowsAtOnce, pictures.rows) * bytes));
-  for (int64_t first = 0; first < pictures.rows; first += kRowsAtOnce) {
-    std::vector<int64_t> some(static_cast<size_t>(std::min(kRowsAtOnce, pictures.rows - first)));
+  const int64_t lot = std::min(pictures.rows, std::clamp<int64_t>(kBytesAtOnce / bytes, 1, kMostRowsAtOnce));
+  std::vector<uint8_t> decoded(static_cast<size_t>(lot * bytes));
+  for (int64_t first = 0; first < pictures.rows; first += lot) {
+    std::vector<int64_t> some(static_cast<size_t>(std::min(lot, pictures.rows - first)));
     std::iota(some.begin(), some.end(), first);
     pictures.read(some, decoded.data());
     std::string checksums;
@@ -78,13 +80,14 @@ void make(const Source& pictures, const std::string& identity, const std::string
 
 }  // namespace
 
-Source cached(Source pictures, const std::string& identity, const std::string& path) {
+Source cached(Source pictures, const std::string& identity, const std::string& path, bool may_make) {
   std::error_code ignored;
   Cache cache;
-  if (std::filesystem::exists(path, ignored)) cache = open(path, identity, pictures);
+  if (std::filesystem::exists(path, ignored)) cache = open(path, identity, pictures, may_make);
+  if (!cache.file && !may_make) return pictures;
   if (!cache.file) {
     make(pictures, identity, path);
-    cache = open(path, identity, pictures);
+    cache = open(path, identity, pictures, may_make);
     if (!cache.file) throw Error(path, "was replaced while it was made");
   }
   const int64_t bytes = pictures.row_bytes();

@@ -189,7 +189,7 @@ Source open_pictures(PictureList list, const SourceRequest& request) {
   source.check = [pictures](at::ArrayRef<int64_t> rows) { pictures->check(rows); };
   source.read = [pictures](at::ArrayRef<int64_t> rows, void* out) { pictures->read(rows, static_cast<uint8_t*>(out)); };
   source.stored = [pictures](int64_t row) { return pictures->stored(row); };
-  if (!request.cache.empty()) return cached(std::move(source), pictures->identity(), request.cache);
+  if (!request.cache.empty()) return cached(std::move(source), pictures->identity(), request.cache, request.make_cache);
   return source;
 }
 

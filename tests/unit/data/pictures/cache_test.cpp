@@ -99,6 +99,39 @@ TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that
   CHECK(bytes_of(cache) == "mine");
 }
 
+TEST_CASE("a cache that may not be made is read where it is, and else the pictures are") {
+  Folder folder;
+  write_pictures(folder);
+  const auto text = folder.path() + ",size=2,cache=" + (folder / "c.h5");
+  mas::OpenOptions options;
+  options.make_cache = false;
+  const auto first = [&] { return mas::open_dataset(mas::DataSpec::parse(text), options)->images({0, 1}); };
+  CHECK(at::equal(first(), open(text.substr(0, text.rfind(',')))->images({0, 1})));
+  CHECK_FALSE(fs::exists(folder / "c.h5"));
+  folder.write("c.h5", "mine");
+  CHECK_NOTHROW(first());
+  CHECK(bytes_of(folder / "c.h5") == "mine");
+  fs::remove(folder / "c.h5");
+  images(text);
+  auto bytes = bytes_of(folder / "c.h5");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);  // so that it is seen which one is read
+  folder.write("c.h5", bytes);
+  options.make_cache = false;
+  const auto data = mas::open_dataset(mas::DataSpec::parse(text), options);
+  CHECK_THROWS_AS(data->images(all_rows(*data)), mas::Error);
+}
+
+TEST_CASE("pictures that are cut as they are read leave no room for a random crop") {
+  Folder folder;
+  write_pictures(folder);
+  const auto data = open(folder.path() + ",crop=2");
+  CHECK_THROWS_WITH_AS(
+      data->augmented({0}, mas::Augmentation::parse("crop:1"), 0),
+      "--augment: needs size= beside crop=, which alone cuts pictures as they are read; add it to the spec",
+      mas::Error);
+  CHECK_NOTHROW(open(folder.path() + ",size=4,crop=2")->augmented({0}, mas::Augmentation::parse("crop"), 0));
+}
+
 TEST_CASE("a damaged picture makes no cache, and data that aren't pictures have none") {
   Folder folder;
   write_pictures(folder);
