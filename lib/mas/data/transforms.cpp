@@ -198,11 +198,10 @@ at::Tensor Transforms::apply(const void* stored, int64_t rows) const {
 
 void Transforms::check(const Augmentation& augmentation) const {
   constexpr const char* option = "--augment";
+  if (type_ == at::kLong) throw Error(option, "not for token ids");
   if (sized_.size() != 3)
-    throw Error(option, type_ == at::kLong ? "not for token ids"
-                                           : fmt::format("for images, not for rows of {} values; size=HxW makes images "
-                                                         "of flat rows",
-                                                         shape_text(sized_)));
+    throw Error(option, fmt::format("for images, not for rows of {} values; size=HxW makes images of flat rows",
+                                    shape_text(sized_)));
   if (augmentation.crop.value_or(1) == 0 && sized_ == cropped_)
     throw Error(option,
                 fmt::format("crop has one place only for a window of {0} x {1} in images of {0} x {1}; make them "

@@ -22,7 +22,7 @@ class Transforms {
   at::ScalarType stored_type() const { return stored_; }        ///< as Dataset::stored_type()
   /// `rows` stored samples, one after the other -> float32 [rows, *shape] (int64 for token ids).
   at::Tensor apply(const void* stored, int64_t rows) const;
-  /// The same with random changes, where else is cropped: of each sample those that its seed draws.
+  /// The same with random changes in place of crop=: of each sample those that its seed draws. Throws as check().
   at::Tensor apply(const void* stored, const Augmentation& augmentation, const std::vector<uint64_t>& seeds) const;
   /// Throws Error(--augment, cause) where samples can't be changed so.
   void check(const Augmentation& augmentation) const;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "mas/data/dataset.h"
+#include "mas/data/transforms.h"
 #include "mas/error.h"
 #include "unit/data/data_files.h"
 #include "unit/doctest_torch.h"
@@ -132,4 +133,18 @@ TEST_CASE("flat rows, token ids and a window without room can't be augmented") {
       "than crop= in the data spec, or pad them as with crop:4",
       mas::Error);
   CHECK_NOTHROW(glyphs->augmented({0}, Augmentation::parse("crop:1"), 0));
+  const auto refusal = [](const std::vector<int64_t>& shape, at::ScalarType type) {
+    const mas::Transforms transforms(mas::DataSpec::parse("x"), shape, type);
+    try {
+      transforms.check(Augmentation::parse("flip"));
+      return std::string();
+    } catch (const mas::Error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK(refusal({3, 6, 6}, at::kFloat).empty());
+  CHECK(refusal({3, 6, 6}, at::kLong) == "--augment: not for token ids");
+  CHECK(refusal({9}, at::kLong) == "--augment: not for token ids");
+  CHECK(refusal({9}, at::kFloat) ==
+        "--augment: for images, not for rows of 9 values; size=HxW makes images of flat rows");
 }
