@@ -9,8 +9,8 @@
 #                                 [--step gradient|proximal] [--models FOLDER] [--plot FILE.svg]
 #
 # --train: more options for every mas-train, such as "--optimizer sgd --lr 0.1" (--lr 0.001 unless given).
-# --tasks: other tasks than those that --sequence makes of --data. Their training parts are written to --models/data, and a
-# fifth of each is held out.
+# --tasks: other tasks than those that --sequence makes of --data. A fifth of each training part is held out; parts that
+# have a split of their own are written to --models/data first, transformed, so that --augment finds no room there.
 # Models stay in --models (build/choose-lambda), and those that are there are not learned again.
 
 # shellcheck disable=SC2016,SC2128,SC2154,SC2178
@@ -29,10 +29,14 @@ data=$data,split=train:0.9 sets=$tasks
 prepare "$models"
 held_out=()
 for set in $sets; do
-  file=$models/data/${set%%=*}.h5
-  mkdir -p "$models/data"
-  [ -e "$file" ] || mas-data -q "${set#*=}" -o "$file"
-  held_out+=("${set%%=*}=$file,split=train:0.8")
+  from=${set#*=}
+  if [[ $from == *,split=* ]]; then
+    file=$models/data/${set%%=*}.h5
+    mkdir -p "$models/data"
+    [ -e "$file" ] || mas-data -q "$from" -o "$file"
+    from=$file
+  fi
+  held_out+=("${set%%=*}=$from,split=train:0.8")
 done
 
 model() { echo "$models/$sequence-$scenario/$method-$1-$2.h5"; }  # LAMBDA SEED

@@ -20,8 +20,8 @@ train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008" expe
 models=$root/build/eight-tasks out=$root/data/results name=eight-tasks
 parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "$@"
 sets=${tasks:-$(published_tasks flowers scenes birds cars aircraft actions letters svhn)}
-read -ra tasks <<<"$sets"
-read -ra training <<<"$train"
+read -rd "" -a tasks <<<"$sets" || true
+read -rd "" -a training <<<"$train" || true
 for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
 need_sets "${tasks[@]}"
 prepare "$models"

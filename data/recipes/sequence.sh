@@ -174,13 +174,15 @@ learn_jointly() {
 
 # in_parallel FUNCTION: calls it with the words of each line of standard input, `jobs` at a time. Fails where one did.
 in_parallel() {
-  local call=$1 line failed=0
+  local call=$1 line started=() pid failed=0
   while [ "$failed" -eq 0 ] && read -r line; do
     # shellcheck disable=SC2086
     $call $line &
+    started+=($!)
     while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || failed=1; done
   done
-  while [ -n "$(jobs -rp)" ]; do wait -n || failed=1; done
+  # Each is asked: of those that end while nobody waits, wait -n forgets how.
+  for pid in "${started[@]}"; do wait "$pid" || failed=1; done
   return $failed
 }
 
@@ -192,12 +194,13 @@ summarise() {
   for model in "$@"; do [ "$out" -nt "$model" ] || fresh=no; done
   [ $fresh = no ] || return 0
   mas-eval --runs "$@" --json --threads "$threads" >"$out.part"
-  echo "$*" >"$out.of"
   mv "$out.part" "$out"
+  echo "$*" >"$out.of"
 }
 
 # For jq: a fraction in percent with two digits, and a statistic of summarise() as mean and deviation.
 percent='
+  def group: if (.groups | length) != 1 then error("runs that differ in more than their seeds") else .groups[0] end;
   def fixed(digits): pow(10; digits) as $p | (. * $p | round) as $n | ($n | fabs) as $a
     | (if $n < 0 then "-" else "" end) + ($a / $p | floor | tostring) + "." + ($p + $a % $p | tostring | .[1:]);
   def percent: . * 100 | fixed(2);
@@ -207,9 +210,7 @@ percent='
 # cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the
 # method has no such measure, as joint training and merging have no forgetting.
 cell() {
-  jq -r --arg name "$1" --argjson digits "${3:-2}" "$percent"'
-    if (.groups | length) != 1 then error("runs that differ in more than their seeds")
-    else .groups[0][$name] | if . then spread($digits) else "-" end end' "$2"
+  jq -r --arg name "$1" --argjson digits "${3:-2}" "$percent"' group[$name] | if . then spread($digits) else "-" end' "$2"
 }
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.

@@ -11,7 +11,7 @@
 # training; with other data, --train has the options for mas-train, and --experiment the lines of lambdas.txt that are
 # taken. Models stay in --models (build/two-tasks), and those that are there are not learned again. The page is NAME.md.
 
-# shellcheck disable=SC2016,SC2034,SC2154,SC2178
+# shellcheck disable=SC2016,SC2034,SC2128,SC2154,SC2178
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 . "$(dirname "$0")/images.sh"
@@ -20,9 +20,10 @@ tasks='' methods="finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas
 train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008" experiment=two-tasks lambda='' jobs=1
 models=$root/build/two-tasks out=$root/data/results name=two-tasks
 parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "$@"
+tasks_given=$tasks
 sets=${tasks:-$(published_tasks flowers scenes birds)}
-read -ra all <<<"$sets"
-read -ra training <<<"$train"
+read -rd "" -a all <<<"$sets" || true
+read -rd "" -a training <<<"$train" || true
 for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
 need_sets "${all[@]}"
 prepare "$models"
@@ -34,7 +35,7 @@ pairs() {
   done
 }
 set_called() { for task in "${all[@]}"; do [ "${task%%=*}" != "$1" ] || echo "$task"; done; }
-model() { echo "$models/$1-$2/$3-$(lambda_of "$experiment" "$3" task)-$4.h5"; }  # FIRST SECOND METHOD SEED
+model() { echo "$models/$1=$2/$3-$(lambda_of "$experiment" "$3" task)-$4.h5"; }  # FIRST SECOND METHOD SEED
 run() {
   tasks=("$(set_called "$1")" "$(set_called "$2")")
   learn "$3" task "$4" "$(lambda_of "$experiment" "$3" task)" "$(model "$@")"
@@ -42,7 +43,7 @@ run() {
 summary() {  # FIRST SECOND METHOD
   local files=() seed
   for seed in $seeds; do files+=("$(model "$@" "$seed")"); done
-  summarise "$models/$1-$2/$3.json" "${files[@]}"
+  summarise "$models/$1=$2/$3.json" "${files[@]}"
 }
 cells() {
   while read -r pair; do
@@ -56,7 +57,7 @@ cells | in_parallel summary
 
 results=() used=()
 while read -r first second method; do
-  results+=("$first to $second, $method=$models/$first-$second/$method.json")
+  results+=("$first to $second, $method=$models/$first=$second/$method.json")
   for seed in $seeds; do used+=("$(model "$first" "$second" "$method" "$seed")"); done
 done < <(cells)
 write_json "$out/$name.json" "${results[@]}"
@@ -69,7 +70,7 @@ table() {  # METHOD...
   for method in "$@"; do
     row="| $method |"
     while read -r first second; do
-      file=$models/$first-$second/$method.json
+      file=$models/$first=$second/$method.json
       row+=" $(of_task 0 accuracy "$file") ($(of_task 0 drop "$file")) · $(of_task 1 accuracy "$file") |"
     done < <(pairs)
     printf '%s\n' "$row"
@@ -87,7 +88,7 @@ table() {  # METHOD...
     printf '\nMAS with Ω of training data (mas), of test data, without their labels (mas-test), and of both (mas-both):\n\n'
     table "${shown[@]}"
   fi
-  [ "$experiment" != two-tasks ] || cat <<'PUBLISHED'
+  [ -n "$tasks_given" ] || cat <<'PUBLISHED'
 
 Published, as recalled (Aljundi et al. 2018, table 1):
 
