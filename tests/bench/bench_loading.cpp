@@ -17,6 +17,7 @@
 
 #include "common/tool.h"
 #include "mas/data/loader.h"
+#include "mas/error.h"
 #include "mas/gradients.h"
 #include "mas/model/architecture.h"
 #include "mas/model/model.h"
@@ -123,6 +124,7 @@ int main(int argc, char** argv) {
   // A pass each, in turn, twice: the first sets memory up. Waiting is what a step spends in next().
   double decoded = 0, trained = 0, both = 0, waited = 0;
   const auto images = static_cast<double>(set->size());
+  if (set->size() < batch) throw mas::Error(data, "fewer pictures than a batch");
   for (int pass = 0; pass < 2; ++pass) {
     double begin = now();
     mas::Batch batch_now, kept;
