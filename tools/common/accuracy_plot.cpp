@@ -61,7 +61,7 @@ std::string axes(const std::vector<std::string>& places, double lowest) {
   return fmt::format(
       "set xrange [0.5:{}.5]\nset yrange [{}:{}]\nset xtics {} ({})\nset ylabel 'accuracy, %'\n"
       "set border 3\nset tics nomirror\nset grid ytics linetype 1 linecolor rgb '#e0e0e0'\n"
-      "set key outside right top Left reverse spacing 0.95\n",
+      "set key outside right top Left reverse spacing 0.9\n",
       places.size(), lowest, 100 + 0.02 * (100 - lowest), turned ? "rotate by -45 left" : "", fmt::join(tics, ", "));
 }
 
