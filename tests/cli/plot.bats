@@ -2,9 +2,21 @@
 # Drawings of evaluations, by gnuplot.
 
 load helper
-setup_file() { load helper; make_models; }
+
+# abc.h5: three tasks whose data are gone, so that its rows are those in the file.
+setup_file() {
+  load helper
+  make_models
+  mas-data -q "$small" -o data/
+  local next=(mas-train -q --no-results --epochs 1)
+  "${next[@]}" --arch mlp:4 --scenario domain --data data,classes=0-1 --task a -o a.h5
+  "${next[@]}" a.h5 --data data,classes=2-3 --task b -o b.h5
+  "${next[@]}" b.h5 --data data,classes=4-5 --task c -o abc.h5
+  rm -r data
+}
 
 need_gnuplot() { command -v gnuplot >/dev/null || skip "needs gnuplot"; }
+need_h5py() { /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"; }
 
 # fake_gnuplot SCRIPT: takes gnuplot's place.
 fake_gnuplot() {
@@ -16,9 +28,9 @@ fake_gnuplot() {
 
 judge() { /usr/bin/python3 "$MAS_SOURCE/tests/cli/plot.py" "$@" >texts; }
 
-# renamed FROM TO NAMES LEAST: a copy of the model of tasks a, b and c with other names and recorded accuracies.
+# renamed TO NAMES LEAST: a copy of abc.h5 with other names and recorded accuracies.
 renamed() {
-  /usr/bin/python3 - "$@" <<'P'
+  /usr/bin/python3 - "$(models)/abc.h5" "$@" <<'P'
 import json, sys, h5py
 names, least = json.loads(sys.argv[3]), float(sys.argv[4])
 with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2], "w") as f:
@@ -30,16 +42,6 @@ with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2], "w") as f:
         if k in f: del f[k]
         f[k] = json.dumps(v)
 P
-}
-
-# make_gone: abc.h5, whose data are gone, so that its rows are those in the file.
-make_gone() {
-  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
-  mas-data -q "$small" -o data/
-  local next=(mas-train -q --no-results --epochs 1)
-  "${next[@]}" --arch mlp:4 --scenario domain --data data,classes=0-1 --task a |
-    "${next[@]}" - --data data,classes=2-3 --task b | "${next[@]}" - --data data,classes=4-5 --task c -o abc.h5
-  rm -r data
 }
 
 @test "each task is drawn since it was learned, and ACC" {
@@ -68,11 +70,11 @@ make_gone() {
 
 @test "names in a file are text" {
   need_gnuplot
-  make_gone
+  need_h5py
   cat >names <<'E'
 ["`touch bad`' system('touch bad') #", "%d @x _{^2} \\ ]]>", "\n!touch bad\n\"<&> &#0;\uffff"]
 E
-  renamed abc.h5 hostile.h5 "$(cat names)" 0.2
+  renamed hostile.h5 "$(cat names)" 0.2
   mas-eval -q hostile.h5 --plot hostile.png 2>err
   mas-eval hostile.h5 --plot hostile.svg --json >object 2>err
   judge hostile.svg object
@@ -87,9 +89,9 @@ E
 
 @test "the axis begins at 0, or near the least accuracy where all are above 50 %" {
   need_gnuplot
-  make_gone
+  need_h5py
   for case in 0.45:0 0.51:50 0.85:80 0.93:90; do
-    renamed abc.h5 named.h5 '["a", "b", "c"]' "${case%:*}"
+    renamed named.h5 '["a", "b", "c"]' "${case%:*}"
     mas-eval named.h5 --plot named.svg --json >object 2>err
     judge named.svg object
     [ "$(grep -xE '[0-9]+' texts | head -n 1)" = "${case#*:}" ]
