@@ -106,6 +106,13 @@ E
   [ -s both.svg ] && [ ! -e started ]
 }
 
+@test "a drawing beyond the limit of files isn't cut" {
+  need_gnuplot
+  echo old >both.svg
+  (ulimit -f 4 && fails 1 "mas-eval: gnuplot: ended by signal 25 *" mas-eval "$(models)/both.h5" --plot both.svg)
+  [ "$(cat both.svg)" = old ]
+}
+
 @test "without gnuplot there is one line before any work" {
   mkdir empty
   fails 1 "mas-eval: --plot: needs gnuplot, which isn't installed (apt-get install gnuplot-nox)" \
@@ -120,7 +127,7 @@ E
   fake_gnuplot 'cat >input'
   fails 1 "mas-eval: gnuplot: drew nothing" mas-eval "$(models)/both.h5" --plot both.svg --record recorded.h5
   fake_gnuplot 'grep -q linespoints || exit 0; echo half; kill -KILL $$'
-  fails 1 "mas-eval: gnuplot: ended by signal 9" mas-eval "$(models)/both.h5" --plot both.svg --record recorded.h5
+  fails 1 "mas-eval: gnuplot: ended by signal 9 (Killed)" mas-eval "$(models)/both.h5" --plot both.svg --record recorded.h5
   [ "$(cat both.svg)" = old ] && [ ! -e recorded.h5 ]
 }
 

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
@@ -40,20 +41,32 @@ class MemoryFile {
   int descriptor_;
 };
 
-// Its exit status, as waitpid() tells it.
-int run(const MemoryFile& in, const MemoryFile& out, const MemoryFile& err) {
+pid_t start(const MemoryFile& in, const MemoryFile& out, const MemoryFile& err) {
   posix_spawn_file_actions_t streams;
   posix_spawn_file_actions_init(&streams);
   posix_spawn_file_actions_adddup2(&streams, in.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&streams, out.descriptor(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&streams, err.descriptor(), STDERR_FILENO);
+  // It doesn't look whether it could write: a picture beyond the limit of files would be cut in silence.
+  sigset_t fatal;
+  sigemptyset(&fatal);
+  sigaddset(&fatal, SIGXFSZ);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigdefault(&attributes, &fatal);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   std::string name = "gnuplot", no_start_up_files = "-d";
   char* const arguments[] = {name.data(), no_start_up_files.data(), nullptr};
   pid_t child = 0;
-  const int code = posix_spawnp(&child, arguments[0], &streams, nullptr, arguments, environ);
+  const int code = posix_spawnp(&child, arguments[0], &streams, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&streams);
   if (code == ENOENT) throw Error("--plot", "needs gnuplot, which isn't installed (apt-get install gnuplot-nox)");
   if (code != 0) fail(code);
+  return child;
+}
+
+int wait_for(pid_t child) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) fail(errno);
@@ -93,12 +106,13 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 std::string run_gnuplot(const std::string& commands) {
   MemoryFile in, out, err;
   in.fill(commands);
-  const int status = run(in, out, err);
+  const int status = wait_for(start(in, out, err));
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return out.content();
   const std::string said = last_line(err.content());
-  throw Error("gnuplot", !said.empty()         ? said
-                         : WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status))
-                                               : fmt::format("failed with status {}", WEXITSTATUS(status)));
+  throw Error("gnuplot", !said.empty() ? said
+                         : WIFSIGNALED(status)
+                             ? fmt::format("ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
+                             : fmt::format("failed with status {}", WEXITSTATUS(status)));
 }
 
 std::string gnuplot_string(const std::string& text, size_t most) {
