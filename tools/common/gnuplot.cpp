@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/bytes.h"
 #include "mas/io/write.h"
 #include "mas/line.h"
 #include "mas/text.h"
@@ -41,6 +43,15 @@ class MemoryFile {
   int descriptor_;
 };
 
+// A user's choice of a terminal, which may be none that is there, ends it before it reads a command.
+std::vector<char*> environment() {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable; variable++)
+    if (!starts_with(*variable, "GNUTERM=")) variables.push_back(*variable);
+  variables.push_back(nullptr);
+  return variables;
+}
+
 pid_t start(const MemoryFile& in, const MemoryFile& out, const MemoryFile& err) {
   posix_spawn_file_actions_t streams;
   posix_spawn_file_actions_init(&streams);
@@ -58,7 +69,7 @@ pid_t start(const MemoryFile& in, const MemoryFile& out, const MemoryFile& err) 
   std::string name = "gnuplot", no_start_up_files = "-d";
   char* const arguments[] = {name.data(), no_start_up_files.data(), nullptr};
   pid_t child = 0;
-  const int code = posix_spawnp(&child, arguments[0], &streams, &attributes, arguments, environ);
+  const int code = posix_spawnp(&child, arguments[0], &streams, &attributes, arguments, environment().data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&streams);
   if (code == ENOENT) throw Error("--plot", "needs gnuplot, which isn't installed (apt-get install gnuplot-nox)");
