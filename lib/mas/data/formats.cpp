@@ -42,10 +42,8 @@ const Layout kLayouts[] = {
     {"*.tra", "*.tes"},
 };
 
-struct Fetched {
-  const char* name;
-};
-const Fetched kFetched[] = {{"mnist"}, {"fashion-mnist"}, {"cifar10"}};
+// Names that data/fetch has a script for.
+const char* const kFetched[] = {"mnist", "fashion-mnist", "cifar10", "cifar100"};
 
 bool names_column(const std::string& labels) { return labels == "first" || labels == "last"; }
 
@@ -228,12 +226,12 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
     where += (&directory == &directories.back() ? " or in " : ", in ") + directory;
   std::vector<std::string> names;
   for (const auto& generator : generators()) names.push_back(generator.name);
-  for (const auto& known : kFetched) names.emplace_back(known.name);
+  for (const char* known : kFetched) names.emplace_back(known);
   const std::string meant = likely(source, names);
   if (!meant.empty()) throw Error(source, fmt::format("not found; did you mean {}?", meant));
   std::string fetch = "";
-  for (const auto& known : kFetched)
-    if (source == known.name) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
+  for (const char* known : kFetched)
+    if (source == known) fetch = fmt::format(", or fetch it with data/fetch/{}.sh", source);
   throw Error(source,
               fmt::format("not found {}; name the folder that holds it with --data-dir or MAS_DATA{}", where, fetch));
 }
