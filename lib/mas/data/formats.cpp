@@ -43,7 +43,8 @@ const Layout kLayouts[] = {
 };
 
 // Names that data/fetch has a script for.
-const char* const kFetched[] = {"mnist", "fashion-mnist", "cifar10", "cifar100"};
+const char* const kFetched[] = {"mnist", "fashion-mnist", "cifar10", "cifar100", "flowers", "scenes",  "birds",
+                                "cars",  "aircraft",      "actions", "letters",  "svhn",    "omniglot"};
 
 bool names_column(const std::string& labels) { return labels == "first" || labels == "last"; }
 
