@@ -145,6 +145,19 @@ Source open_pictures_in(const std::string& folder, bool wants_test, const Source
   return source;
 }
 
+// The test part's labels, where they are names, mean what they mean in the training part.
+void name_as_training(Source& test, const std::string& path, const std::string& training,
+                      const SourceRequest& request) {
+  SourceRequest other = request;
+  other.cache.clear();  // which is the test part's
+  const Source known = open_file(training, other);
+  if (known.has_labels && known.class_names.empty() && !test.class_names.empty())
+    throw Error(path, fmt::format("labels are names, but {} has numbers", training));
+  SourceRequest named = request;
+  named.class_names = known.class_names;
+  test = open_file(path, named);
+}
+
 Source open_folder(const std::string& folder, bool wants_test, const SourceRequest& request) {
   const auto names = names_in(folder);
   const Layout* layout = find_layout(names);
@@ -157,11 +170,15 @@ Source open_folder(const std::string& folder, bool wants_test, const SourceReque
     throw Error(folder,
                 fmt::format("no test part ({}); split=0.8 keeps a share of the training part for it", layout->test));
   if (wanted.empty()) throw Error(folder, fmt::format("no training part ({})", layout->train));
+  const auto within = [&](const std::string& name) { return folder + (folder.back() == '/' ? "" : "/") + name; };
   std::vector<Source> sources;
   for (auto& name : wanted) {
-    name = folder + (folder.back() == '/' ? "" : "/") + name;
+    name = within(name);
     sources.push_back(open_file(name, request));
   }
+  const bool is_list = sources[0].stored && sources[0].has_labels && request.labels.empty();
+  const auto training = matching(names, layout->train);
+  if (wants_test && is_list && !training.empty()) name_as_training(sources[0], wanted[0], within(training[0]), request);
   return joined(std::move(sources), wanted);
 }
 
@@ -243,7 +260,7 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", true, scratch, {}, "", true});
+  Source column = open_csv(file, {"none", true, scratch, {}, "", true, {}});
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));

@@ -12,12 +12,13 @@ namespace mas {
 
 /// What a format's open() is told.
 struct SourceRequest {
-  std::string labels;            ///< the spec's labels=
-  bool want_labels = true;       ///< false: labels are left unread, whatever they are
-  std::string scratch = "/tmp";  ///< folder of temporary files
-  DataSpec fit;                  ///< size and crop, for what has no size of its own
-  std::string cache;             ///< file that holds pictures decoded; empty: none
-  bool make_cache = true;        ///< where it isn't there
+  std::string labels;                    ///< the spec's labels=
+  bool want_labels = true;               ///< false: labels are left unread, whatever they are
+  std::string scratch = "/tmp";          ///< folder of temporary files
+  DataSpec fit;                          ///< size and crop, for what has no size of its own
+  std::string cache;                     ///< file that holds pictures decoded; empty: none
+  bool make_cache = true;                ///< where it isn't there
+  std::vector<std::string> class_names;  ///< the training part's, for a list of pictures of another part
 };
 
 enum class Match { kNo, kPerhaps, kSurely };

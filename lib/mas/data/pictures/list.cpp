@@ -51,23 +51,34 @@ class Labels {
     ids_.push_back(known_.try_emplace(std::string(text), known_.size()).first->second);
   }
 
-  void finish(PictureList& list) const {
+  // `classes`: those that the names are among, in their order; none: the names are all there are.
+  void finish(PictureList& list, const std::vector<std::string>& classes, const std::string& file) const {
     std::vector<int32_t> label_of(known_.size());
-    int32_t place = 0;
-    const bool numbers = std::all_of(known_.begin(), known_.end(), [&](const auto& entry) {
-      int32_t& label = label_of[entry.second];
-      return mas::parse_number(entry.first, label) && label >= 0;
-    });
-    if (!numbers)
-      for (const auto& [name, id] : known_) {
-        label_of[id] = place++;
-        list.class_names.push_back(name);
-      }
+    if (!classes.empty() || !numbers(label_of)) {
+      list.class_names = classes;
+      if (classes.empty())
+        for (const auto& entry : known_) list.class_names.push_back(entry.first);
+      for (const auto& [name, id] : known_) label_of[id] = place(list.class_names, name, file);
+    }
     list.labels.reserve(ids_.size());
     for (size_t id : ids_) list.labels.push_back(label_of[id]);
   }
 
  private:
+  bool numbers(std::vector<int32_t>& label_of) const {
+    return std::all_of(known_.begin(), known_.end(), [&](const auto& entry) {
+      int32_t& label = label_of[entry.second];
+      return mas::parse_number(entry.first, label) && label >= 0;
+    });
+  }
+
+  static int32_t place(const std::vector<std::string>& classes, const std::string& name, const std::string& file) {
+    const auto found = std::lower_bound(classes.begin(), classes.end(), name);
+    if (found == classes.end() || *found != name)
+      throw Error(file, fmt::format("{}: a class that the training part doesn't have", name));
+    return static_cast<int32_t>(found - classes.begin());
+  }
+
   std::map<std::string, size_t> known_;  // in their order
   std::vector<size_t> ids_;
 };
@@ -96,8 +107,8 @@ class Parser {
     if (labelled) labels_.add(entry->label);
   }
 
-  PictureList finish() {
-    if (labelled_) labels_.finish(list_);
+  PictureList finish(const std::vector<std::string>& classes) {
+    if (labelled_) labels_.finish(list_, classes, file_.name());
     return std::move(list_);
   }
 
@@ -126,7 +137,7 @@ Match recognise_picture_list(const File& file) {
 Source open_picture_list(const std::shared_ptr<File>& file, const SourceRequest& request) {
   Parser parser(*file);
   for_each_line(*file, [&](int64_t number, std::string_view text) { parser.line(number, text); });
-  return open_pictures(parser.finish(), request);
+  return open_pictures(parser.finish(request.class_names), request);
 }
 
 }  // namespace mas

@@ -143,3 +143,19 @@ TEST_CASE("a damaged picture makes no cache, and data that aren't pictures have 
   CHECK(contains(failure(file + ",cache=" + (folder / "c.h5")), "cache= is for pictures"));
   CHECK(contains(failure(folder.path() + ",cache="), "cache=: must be a file"));
 }
+
+TEST_CASE("a folder of lists has a cache for each part, and both the training part's classes") {
+  Folder folder;
+  write_pictures(folder);
+  fs::create_directories(folder / "lists");
+  folder.write("lists/train.csv", "../train/even/00.bmp,even\n../train/odd/01.bmp,odd\n");
+  folder.write("lists/test.csv", "../test/odd/1.bmp,odd\n");
+  const auto plain = folder / "lists,size=2", fast = plain + ",cache=" + (folder / "c.h5");
+  for (int i = 0; i < 2; ++i) {
+    for (const std::string part : {"", ",split=test"}) {
+      CHECK(at::equal(images(fast + part), images(plain + part)));
+      CHECK(at::equal(labels(fast + part), labels(plain + part)));
+    }
+  }
+  CHECK(labels(fast + ",split=test")[0].item<int64_t>() == 1);
+}

@@ -56,6 +56,23 @@ TEST_CASE("a list in a folder as train.csv and test.csv is its parts") {
   CHECK(first_values(folder.path() + ",split=test") == std::vector<int>{2});
 }
 
+TEST_CASE("names in test.csv mean what they mean in train.csv") {
+  Folder folder;
+  fill(folder);
+  folder.write("train.csv", "a.bmp,ant\n\"b, c.bmp\",bee\nsub/d e.bmp,7\n");
+  folder.write("test.csv", "a.bmp,bee\n");
+  CHECK(label_values(folder.path() + ",split=test") == std::vector<int64_t>{2});
+  CHECK(open(folder.path() + ",split=test")->class_name(2) == "bee");
+  folder.write("test.csv", "a.bmp,7\n");
+  CHECK(label_values(folder.path() + ",split=test") == std::vector<int64_t>{0});
+  folder.write("test.csv", "a.bmp,cow\n");
+  CHECK(failure(folder.path() + ",split=test") ==
+        folder / "test.csv" + ": cow: a class that the training part doesn't have");
+  folder.write("train.csv", "a.bmp,3\n");
+  CHECK(failure(folder.path() + ",split=test") ==
+        folder / "test.csv" + ": labels are names, but " + (folder / "train.csv") + " has numbers");
+}
+
 TEST_CASE("a line that names no picture, or none that is there, is an error that names it") {
   Folder folder;
   fill(folder);
