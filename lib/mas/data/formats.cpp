@@ -260,7 +260,10 @@ std::vector<int32_t> read_label_file(const std::string& path, const std::string&
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
-  Source column = open_csv(file, {"none", true, scratch, {}, "", true, {}});
+  SourceRequest request;
+  request.labels = "none";
+  request.scratch = scratch;
+  Source column = open_csv(file, request);
   if (column.shape != std::vector<int64_t>{1})
     throw Error(path, fmt::format("a label file has one column, not {}", column.shape[0]));
   std::vector<int32_t> labels(static_cast<size_t>(column.rows));
