@@ -59,7 +59,7 @@ restarts() {
   grep -qE '^best: mas task 1$' first
   h5dump -d /tasks m/tasks-task/mas-1-101.h5 >tasks
   grep -q "m/data/a.h5,split=train:0.8" tasks
-  grep -q "$few,classes=2-3,split=train:0.8" tasks
+  grep -q "glyphs,classes=2-3,split=train:0.8" tasks
 }
 
 @test "compare-estimators.sh" {
