@@ -154,7 +154,7 @@ print(zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())).read("fc1.bias.npy")[
   cmp changed.h5 again.h5
   silent "${train[@]}" --augment resized-crop:0.5 --data "$small,classes=5-9" -o joint.h5
   # What is held out, and the test part, are seen as they are: weights that hardly move answer them as before.
-  still=(mas-train "$(models)/first.h5" --data "$small,classes=0-4" --task again --scenario task --epochs 1 --lr 1e-12 --validation 0.5)
+  still=(mas-train "$(models)/first.h5" --data "$small,classes=0-4" --task again --lambda 0 --epochs 1 --lr 1e-12 --validation 0.5)
   silent "${still[@]}" -o a.h5 >plain
   silent "${still[@]}" -o b.h5 --augment crop:9,flip >changed
   cmp <(sed 's/.*\(validation [0-9.]*\).*/\1/' plain) <(sed 's/.*\(validation [0-9.]*\).*/\1/' changed)
