@@ -68,7 +68,7 @@ restarts() {
     --estimators "batch:8 batch:1000000"
   grep -qE '^\| batch:1 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \| 1.000 ± 0.000 \|$' first
   [ "$(grep -cE '^\| whole \| 0[.][0-9]+ ± ' first)" -eq 1 ]
-  [ "$(grep -cE '^\| (batch:8|whole) \| (1|10) \| .* to -?[0-9.]+ \|$' first)" -eq 4 ]
+  [ "$(grep -cE '^\| (batch:8|whole) \| (1|10) \| .* to -?[0-9.]+ \|$' first)" -eq 6 ]
   grep -q '</svg>' o/estimators-domain.svg
 }
 
