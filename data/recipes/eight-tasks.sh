@@ -10,40 +10,21 @@
 # Any number of other sets can be named with --tasks; --train then has the options for mas-train, and --experiment the lines of
 # lambdas.txt that are taken. Models stay in --models (build/eight-tasks), and those that are there are not learned again.
 
-# shellcheck disable=SC2016,SC2034,SC2154,SC2178
+# shellcheck disable=SC2016,SC2086,SC2154
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 . "$(dirname "$0")/images.sh"
 command=$(command_line "$@")
-tasks='' methods="finetune lwf ebll imm-mean imm-mode ewc si mas local joint" seeds="1 2 3" arch=alexnet init=''
-train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008" experiment=eight-tasks lambda='' jobs=1
-models=$root/build/eight-tasks out=$root/data/results name=eight-tasks
-parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "$@"
-sets=${tasks:-$(published_tasks flowers scenes birds cars aircraft actions letters svhn)}
-read -rd "" -a tasks <<<"$sets" || true
-read -rd "" -a training <<<"$train" || true
-for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
-need_sets "${tasks[@]}"
-prepare "$models"
-firsts=$models/first
+image_settings eight-tasks "finetune lwf ebll imm-mean imm-mode ewc si mas local joint" \
+  "flowers scenes birds cars aircraft actions letters svhn" "$@"
+tasks=("${all[@]}")
 
 model() { echo "$models/$1-$(lambda_of "$experiment" "$1" task)-$2.h5"; }  # METHOD SEED
 run() { learn "$1" task "$2" "$(lambda_of "$experiment" "$1" task)" "$(model "$@")"; }
-summary() {  # METHOD
-  local files=() seed
-  for seed in $seeds; do files+=("$(model "$1" "$seed")"); done
-  summarise "$models/$1.json" "${files[@]}"
-}
-for method in $methods; do
-  for seed in $seeds; do echo "$method" "$seed"; done
-done | in_parallel run
-for method in $methods; do echo "$method"; done | in_parallel summary
-
+summary_file() { echo "$models/$1.json"; }  # METHOD
 results=() used=()
-for method in $methods; do
-  results+=("$method=$models/$method.json")
-  for seed in $seeds; do used+=("$(model "$method" "$seed")"); done
-done
+learn_cells < <(printf '%s\n' $methods)
+for method in $methods; do results+=("$method=$(summary_file "$method")"); done
 write_json "$out/$name.json" "${results[@]}"
 {
   printf '# %s tasks in sequence\n\n' "${#tasks[@]}"
@@ -54,7 +35,7 @@ write_json "$out/$name.json" "${results[@]}"
   for task in "${tasks[@]}"; do head+=" ${task%%=*} |" rule+='---|'; done
   printf '%s\n%s\n' "$head" "$rule"
   for method in $methods; do
-    file=$models/$method.json
+    file=$(summary_file "$method")
     row="| $method | $(lambda_of "$experiment" "$method" task) | $(cell acc "$file") | $(cell forgetting "$file") |"
     for i in "${!tasks[@]}"; do row+=" $(of_task "$i" accuracy "$file") ($(of_task "$i" drop "$file")) |"; done
     printf '%s\n' "$row"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Tasks that are sets of pictures, for recipes that source this file after sequence.sh.
 
 # Where the sets of the published experiments are described, in the order of the eight tasks.
@@ -15,6 +15,25 @@ svhn|http://ufldl.stanford.edu/housenumbers/"
 published_tasks() {
   local name
   for name in "$@"; do printf '%s=%s,size=256,crop=224,normalize=imagenet ' "$name" "$name"; done
+}
+
+# image_settings NAME "METHODS" "SETS" OPTION...: of the recipe NAME, from its command line. The tasks that are named there, or
+# else these published sets, are in the array `all` then, and are there.
+image_settings() {
+  name=$1 methods=$2 tasks='' seeds="1 2 3" arch=alexnet init='' experiment=$1 lambda='' jobs=1
+  train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008"
+  models=$root/build/$1 out=$root/data/results
+  local published method
+  read -ra published <<<"$3"
+  parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "${@:4}"
+  tasks_named=$tasks
+  sets=${tasks:-$(published_tasks "${published[@]}")}
+  read -rd "" -a all <<<"$sets" || true
+  read -rd "" -a training <<<"$train" || true
+  for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
+  need_sets "${all[@]}"
+  prepare "$models"
+  firsts=$models/first
 }
 
 # a_sample SPEC: which opens the same data, and reads little of them; without a cache, for which all would be decoded.

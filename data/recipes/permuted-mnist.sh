@@ -7,7 +7,7 @@
 #
 # Models stay in --models (build/permuted-mnist), and those that are there are not learned again.
 
-# shellcheck disable=SC2016,SC2154
+# shellcheck disable=SC2016,SC2086,SC2154
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 command=$(command_line "$@")
@@ -24,21 +24,10 @@ run() {
   permuted_tasks "$data" "$count" "$2"
   learn "$1" domain "$2" "$(lambda_of permuted-mnist "$1" domain)" "$(model "$@")"
 }
-summary() {  # METHOD
-  local files=() seed
-  for seed in $seeds; do files+=("$(model "$1" "$seed")"); done
-  summarise "$models/$count/$1.json" "${files[@]}"
-}
-for method in $methods; do
-  for seed in $seeds; do echo "$method" "$seed"; done
-done | in_parallel run
-for method in $methods; do echo "$method"; done | in_parallel summary
-
+summary_file() { echo "$models/$count/$1.json"; }  # METHOD
 results=() used=()
-for method in $methods; do
-  results+=("$method=$models/$count/$method.json")
-  for seed in $seeds; do used+=("$(model "$method" "$seed")"); done
-done
+learn_cells < <(printf '%s\n' $methods)
+for method in $methods; do results+=("$method=$(summary_file "$method")"); done
 write_json "$out/permuted-mnist.json" "${results[@]}"
 {
   printf '# Permuted MNIST\n\n'
@@ -47,7 +36,7 @@ write_json "$out/permuted-mnist.json" "${results[@]}"
   printf 'another seed and on training data held out (`choose-lambda.sh`).\n\n'
   printf '| method | λ | ACC | forgetting |\n|---|---|---|---|\n'
   for method in $methods; do
-    summary=$models/$count/$method.json
+    summary=$(summary_file "$method")
     printf '| %s | %s | %s | %s |\n' "$method" "$(lambda_of permuted-mnist "$method" domain)" "$(cell acc "$summary")" "$(cell forgetting "$summary")"
   done
 } >"$out/permuted-mnist.md.part"

@@ -198,6 +198,26 @@ summarise() {
   echo "$*" >"$out.of"
 }
 
+# learn_cells: what a page shows, a line of standard input each: the words that the recipe's model(), run() and summary_file()
+# take, the first two with a seed behind them. Learns each with all `seeds` and summarises it. `used` gets the models.
+learn_cells() {
+  local cells cell seed
+  readarray -t cells
+  for cell in "${cells[@]}"; do
+    for seed in $seeds; do echo "$cell $seed"; done
+  done | in_parallel run
+  printf '%s\n' "${cells[@]}" | in_parallel summarise_cell
+  # shellcheck disable=SC2086
+  for cell in "${cells[@]}"; do
+    for seed in $seeds; do used+=("$(model $cell "$seed")"); done
+  done
+}
+summarise_cell() {
+  local files=() seed
+  for seed in $seeds; do files+=("$(model "$@" "$seed")"); done
+  summarise "$(summary_file "$@")" "${files[@]}"
+}
+
 # For jq: a fraction in percent with two digits, and a statistic of summarise() as mean and deviation.
 percent='
   def group: if (.groups | length) != 1 then error("runs that differ in more than their seeds") else .groups[0] end;

@@ -38,21 +38,10 @@ joint|99.52|98.59|97.53"
 
 model() { echo "$models/$2/$1-$(lambda_of split-mnist "$1" "$2")-$3.h5"; }  # METHOD SCENARIO SEED
 run() { learn "$1" "$2" "$3" "$(lambda_of split-mnist "$1" "$2")" "$(model "$@")"; }
-summary() {  # METHOD SCENARIO
-  local files=() seed
-  for seed in $seeds; do files+=("$(model "$1" "$2" "$seed")"); done
-  summarise "$models/$2/$1.json" "${files[@]}"
-}
-while read -r cell; do
-  for seed in $seeds; do echo "$cell $seed"; done
-done < <(cells) | in_parallel run
-cells | in_parallel summary
-
+summary_file() { echo "$models/$2/$1.json"; }  # METHOD SCENARIO
 results=() used=()
-while read -r method scenario; do
-  results+=("$method, $scenario=$models/$scenario/$method.json")
-  for seed in $seeds; do used+=("$(model "$method" "$scenario" "$seed")"); done
-done < <(cells)
+learn_cells < <(cells)
+while read -r method scenario; do results+=("$method, $scenario=$(summary_file "$method" "$scenario")"); done < <(cells)
 write_json "$out/split-mnist.json" "${results[@]}"
 {
   printf '# Split MNIST\n\n'
@@ -68,7 +57,7 @@ write_json "$out/split-mnist.json" "${results[@]}"
     for scenario in $scenarios; do
       column=$(case $scenario in task) echo 2 ;; domain) echo 3 ;; *) echo 4 ;; esac)
       row+=" $(awk -F'|' -v m="$method" -v c="$column" '$1 == m { print $c }' <<<"$published") |"
-      row+=" $(cell acc "$models/$scenario/$method.json") |"
+      row+=" $(cell acc "$(summary_file "$method" "$scenario")") |"
     done
     printf '%s\n' "$row"
   done

@@ -11,23 +11,13 @@
 # training; with other data, --train has the options for mas-train, and --experiment the lines of lambdas.txt that are
 # taken. Models stay in --models (build/two-tasks), and those that are there are not learned again. The page is NAME.md.
 
-# shellcheck disable=SC2016,SC2034,SC2128,SC2154,SC2178
+# shellcheck disable=SC2016,SC2034,SC2154
 set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 . "$(dirname "$0")/images.sh"
 command=$(command_line "$@")
-tasks='' methods="finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas-test mas-both" seeds="1 2 3" arch=alexnet init=''
-train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008" experiment=two-tasks lambda='' jobs=1
-models=$root/build/two-tasks out=$root/data/results name=two-tasks
-parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "$@"
-tasks_given=$tasks
-sets=${tasks:-$(published_tasks flowers scenes birds)}
-read -rd "" -a all <<<"$sets" || true
-read -rd "" -a training <<<"$train" || true
-for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
-need_sets "${all[@]}"
-prepare "$models"
-firsts=$models/first
+image_settings two-tasks "finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas-test mas-both" \
+  "flowers scenes birds" "$@"
 
 pairs() {
   for a in "${all[@]}"; do
@@ -40,25 +30,16 @@ run() {
   tasks=("$(set_called "$1")" "$(set_called "$2")")
   learn "$3" task "$4" "$(lambda_of "$experiment" "$3" task)" "$(model "$@")"
 }
-summary() {  # FIRST SECOND METHOD
-  local files=() seed
-  for seed in $seeds; do files+=("$(model "$@" "$seed")"); done
-  summarise "$models/$1=$2/$3.json" "${files[@]}"
-}
+summary_file() { echo "$models/$1=$2/$3.json"; }  # FIRST SECOND METHOD
 cells() {
   while read -r pair; do
     for method in $methods; do echo "$pair $method"; done
   done < <(pairs)
 }
-while read -r cell; do
-  for seed in $seeds; do echo "$cell $seed"; done
-done < <(cells) | in_parallel run
-cells | in_parallel summary
-
 results=() used=()
+learn_cells < <(cells)
 while read -r first second method; do
-  results+=("$first to $second, $method=$models/$first=$second/$method.json")
-  for seed in $seeds; do used+=("$(model "$first" "$second" "$method" "$seed")"); done
+  results+=("$first to $second, $method=$(summary_file "$first" "$second" "$method")")
 done < <(cells)
 write_json "$out/$name.json" "${results[@]}"
 
@@ -70,7 +51,7 @@ table() {  # METHOD...
   for method in "$@"; do
     row="| $method |"
     while read -r first second; do
-      file=$models/$first=$second/$method.json
+      file=$(summary_file "$first" "$second" "$method")
       row+=" $(of_task 0 accuracy "$file") ($(of_task 0 drop "$file")) · $(of_task 1 accuracy "$file") |"
     done < <(pairs)
     printf '%s\n' "$row"
@@ -88,7 +69,7 @@ table() {  # METHOD...
     printf '\nMAS with Ω of training data (mas), of test data, without their labels (mas-test), and of both (mas-both):\n\n'
     table "${shown[@]}"
   fi
-  [ -n "$tasks_given" ] || cat <<'PUBLISHED'
+  [ -n "$tasks_named" ] || cat <<'PUBLISHED'
 
 Published, as recalled (Aljundi et al. 2018, table 1):
 
