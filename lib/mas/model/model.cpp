@@ -121,6 +121,18 @@ Model::Model(ModelFile source, const std::string& name)
 
 void Model::train(bool on) {
   network_->train(on);
+Model Model::snapshot() const {
+  ModelFile copy;
+  copy.arch = file.arch;
+  copy.script = file.script;
+  copy.tasks = file.tasks;
+  copy.weights = cloned(file.weights);
+  copy.buffers = cloned(file.buffers);
+  for (const auto& [task, head] : file.heads) copy.heads[task] = cloned(head);
+  for (const auto& [task, encoder] : file.encoders) copy.encoders[task] = cloned(encoder);
+  return {std::move(copy), name_};
+}
+
   file.buffers = network_->buffers();
 }
 

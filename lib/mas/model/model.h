@@ -83,6 +83,9 @@ class Model {
   void train(bool on);
   const Network& network() const { return *network_; }
   const std::string& name() const { return name_; }
+  /// The same network, heads and encoders as they are now, with tensors of its own; without importance.
+  Model snapshot() const;
+
 
   ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
 

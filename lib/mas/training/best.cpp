@@ -11,12 +11,8 @@ const std::string kPath = "path/";  // of names in TrainState::best
 }  // namespace
 
 NamedTensors Trained::copy() const {
-  NamedTensors copy;
-  const auto add = [&](const NamedTensors& tensors) {
-    for (const auto& [name, value] : tensors) copy[name] = value.detach().clone();
-  };
-  add(parameters_);
-  add(model_.file.buffers);
+  NamedTensors copy = cloned(parameters_);
+  copy.merge(cloned(model_.file.buffers));
   return copy;
 }
 

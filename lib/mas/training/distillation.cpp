@@ -90,10 +90,10 @@ Distillation::Distillation(const Model& model, const DistillOptions& options) : 
   }
 }
 
-std::vector<at::Tensor> Distillation::held(const at::Tensor& features) const {
+std::vector<at::Tensor> Distillation::held(const Model& model, const at::Tensor& features) const {
   std::vector<at::Tensor> held;
   for (const auto& [task, columns] : answers_) {
-    const auto all = model_.apply_head(features, task);
+    const auto all = model.apply_head(features, task);
     held.push_back(columns.defined() ? all.index_select(1, columns) : all);
   }
   for (const auto& encoder : encoders_) held.push_back(encode(encoder, features));
@@ -104,13 +104,19 @@ void Distillation::record(Dataset& data, const std::vector<int64_t>& rows, int64
                           const std::string& scratch) {
   const auto width = std::accumulate(widths_.begin(), widths_.end(), int64_t{0});
   recording_.emplace(
-      data, rows, batch_size, width, [&](const at::Tensor& x) { return at::cat(held(model_.features(x)), 1); }, scratch,
-      "what earlier tasks answer");
+      data, rows, batch_size, width, [&](const at::Tensor& x) { return at::cat(held(model_, model_.features(x)), 1); },
+      scratch, "what earlier tasks answer");
 }
 
-at::Tensor Distillation::loss(const at::Tensor& features, at::ArrayRef<int64_t> rows) const {
-  const auto then = recording_->of(rows).split_with_sizes(widths_, 1);
-  const auto now = held(features);
+at::Tensor Distillation::then(const Batch& batch) const {
+  if (!before_) return recording_->of(batch.rows);
+  at::NoGradGuard no_grad;
+  return at::cat(held(*before_, before_->features(batch.images)), 1);
+}
+
+at::Tensor Distillation::loss(const at::Tensor& features, const Batch& batch) const {
+  const auto then = this->then(batch).split_with_sizes(widths_, 1);
+  const auto now = held(model_, features);
   auto outputs = at::zeros({}), codes = at::zeros({});
   for (size_t i = 0; i < now.size(); i++) {
     if (i < answers_.size()) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "mas/data/loader.h"
 #include "mas/model/model.h"
 #include "mas/training/recording.h"
 
@@ -50,9 +51,11 @@ class Distillation {
 
   /// Records what the model answers as it is now; it must be in eval mode. As Recording's constructor.
   void record(Dataset& data, const std::vector<int64_t>& rows, int64_t batch_size, const std::string& scratch);
+  /// Instead, keeps the model as it is now, to answer each batch: for samples that augmentation makes anew each epoch.
+  void keep() { before_.emplace(model_.snapshot()); }
 
-  /// The term for a batch: the network's features now, [n, features], of these rows.
-  at::Tensor loss(const at::Tensor& features, at::ArrayRef<int64_t> rows) const;
+  /// The term for a batch, for which these are the network's features now, [n, features].
+  at::Tensor loss(const at::Tensor& features, const Batch& batch) const;
 
  private:
   /// Outputs that have a softmax of their own.
@@ -61,7 +64,9 @@ class Distillation {
     at::Tensor columns;  ///< which of the head's outputs; undefined: all
   };
   /// All that is compared: outputs, then codes.
-  std::vector<at::Tensor> held(const at::Tensor& features) const;
+  std::vector<at::Tensor> held(const Model& model, const at::Tensor& features) const;
+  /// The same side by side, from the model as it was, [n, sum of widths_].
+  at::Tensor then(const Batch& batch) const;
 
   const Model& model_;
   DistillOptions options_;
@@ -69,6 +74,7 @@ class Distillation {
   std::vector<NamedTensors> encoders_;
   std::vector<int64_t> widths_;  // of what is held
   std::optional<Recording> recording_;
+  std::optional<Model> before_;
 };
 
 }  // namespace mas

@@ -98,8 +98,6 @@ void check_train_options(const TrainOptions& o) {
   not_negative(o.distill.weight, "--distill-weight");
   not_negative(o.distill.code_weight, "--code-weight");
   count(o.code, 0, "--code");
-  require(!o.augment.active() || !o.distill.active(), "--augment",
-          "doesn't go with --distill, which holds to what earlier heads answered on the images as they are");
   for (const auto& [option, given] : {std::pair{"--distill", o.distill.active()}, {"--code", o.code > 0}}) {
     require(!given || o.joint <= 1, option, "is for one task at a time; give one --data");
   }

@@ -27,9 +27,7 @@ NamedTensors anchor(const Model& model) {
   const ImportanceRecord& importance = model.file.importance;
   if (importance.empty()) return {};
   if (!importance.anchor.empty()) return importance.anchor;
-  NamedTensors weights;
-  for (const auto& [name, value] : model.trainable_parameters()) weights[name] = value.clone();
-  return weights;
+  return cloned(model.trainable_parameters());
 }
 
 // What is trained on, for messages about all of it.
@@ -174,7 +172,11 @@ class Run {
     model_.train(false);
     const NamedTensors now = trained_.copy();
     trained_.put_back(state_.begin);
-    distillation_->record(data_, rows_.training, options_.batch_size, options_.scratch);
+    if (options_.augment.active()) {
+      distillation_->keep();
+    } else {
+      distillation_->record(data_, rows_.training, options_.batch_size, options_.scratch);
+    }
     trained_.put_back(now);
   }
 
@@ -214,7 +216,7 @@ class Run {
     const auto value = loss.item<double>();
     double distilled = 0;
     if (distillation_) {
-      const auto term = distillation_->loss(features, batch.rows);
+      const auto term = distillation_->loss(features, batch);
       distilled = term.item<double>();
       loss = loss + term;
     }

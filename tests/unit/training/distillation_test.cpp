@@ -127,6 +127,8 @@ TEST_CASE("the term compares the answers to earlier tasks with those when it was
       Distillation distillation(model, options);
       const test::Scratch folder;
       distillation.record(data, rows, 3, folder / "");
+      Distillation kept(model, options);
+      kept.keep();
       for (const auto& [name, value] : model.shared_parameters()) value.mul_(1.5);
       for (const auto& each : model.tasks()) {
         if (scenario == Scenario::kTask) model.head_parameters(each).at("bias").add_(0.3 * torch::randn({2}));
@@ -138,7 +140,11 @@ TEST_CASE("the term compares the answers to earlier tasks with those when it was
         if (kind == DistillOptions::Kind::kLwf) break;
         want += 0.5 * slow_code_loss(encode(encoder, model.features(x)), encode(encoder, features_then));
       }
-      CHECK(distillation.loss(model.features(x), batch).item<double>() == doctest::Approx(want).epsilon(1e-5));
+      const auto term = [&](const Distillation& of, const at::Tensor& images, const std::vector<int64_t>& of_rows) {
+        return of.loss(model.features(images), {images, {}, of_rows}).item<double>();
+      };
+      CHECK(term(distillation, x, batch) == doctest::Approx(want).epsilon(1e-5));
+      CHECK(term(kept, x, {}) == doctest::Approx(want).epsilon(1e-5));
       CHECK(want > 0.25 * slow_loss(then[0], then[0], 3));
     }
 }
