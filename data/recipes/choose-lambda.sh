@@ -27,6 +27,7 @@ training+=("${words[@]}")
 data=$data,split=train:0.9 sets=$tasks
 [ -z "$sets" ] || { unset data; sequence=tasks; }
 prepare "$models"
+firsts=$models/first
 held_out=()
 for set in $sets; do
   from=${set#*=}
@@ -70,7 +71,11 @@ for lambda in $lambdas; do
 done >"$points"
 printf 'λ\tACC\told tasks\tnew tasks\n'
 tr ' ' '\t' <"$points"
-sort -k2,2gr "$points" | awk -v m="$method" -v s="$scenario" 'NR == 1 { print "best:", m, s, $1 }'
+sort -k2,2gr "$points" | awk -v m="$method" -v s="$scenario" '
+  NR == 1 { print "best:", m, s, $1; best = low = high = $1 }
+  { if ($1 + 0 < low + 0) low = $1; if ($1 + 0 > high + 0) high = $1 }
+  END { if (low != high && best == low) print "no smaller one was tried: add some to --lambdas"
+        if (low != high && best == high) print "no larger one was tried: add some to --lambdas" }'
 if [ -n "$plot" ]; then
   draw "$plot" "set logscale x; set xlabel 'λ'; set ylabel 'accuracy, %'; set title '$method, scenario $scenario';
     plot '$points' using 1:3 with linespoints title 'old tasks, at the end', '' using 1:4 with linespoints title 'each task when it was new'"

@@ -76,14 +76,18 @@ permuted_tasks() {  # DATA N SEED
 }
 
 # lambda_of RECIPE METHOD SCENARIO: `lambda` where it is given, else what choose-lambda.sh found, as lambdas.txt has it; 0
-# for methods that have none. Of lwf and ebll it is the weight of what is distilled.
+# for methods that have none. Of lwf and ebll it is the weight of what is distilled. mas-test and mas-both have that of mas.
 lambda_of() {
-  case $2 in finetune | joint) echo 0; return ;; esac
+  local method=$2
+  case $method in
+    finetune | joint) echo 0; return ;;
+    mas-test | mas-both) method=mas ;;
+  esac
   [ -z "${lambda-}" ] || { echo "$lambda"; return; }
-  awk -v r="$1" -v m="$2" -v s="$3" '
+  awk -v r="$1" -v m="$method" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
     END { if (!found) exit 1 }' "$lambdas" ||
-    { echo "$lambdas: no λ of $1 for $2, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
+    { echo "$lambdas: no λ of $1 for $method, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
 }
 
 # test_spec SPEC: its test part, as mas-eval takes it.

@@ -50,6 +50,7 @@ restarts() {
 @test "choose-lambda.sh holds data out, and names the best" {
   restarts "$recipes/choose-lambda.sh" "${tiny[@]:0:6}" --lambdas "0 10" --seeds 101
   grep -qE '^best: mas task (0|10)$' first
+  grep -qE '^no (smaller|larger) one was tried: add some to --lambdas$' first
   mas-export m/split-task/mas-10-101.h5 | grep -q "5 tasks learned"
   h5dump -d /tasks m/split-task/mas-10-101.h5 | grep -q "split=train:0.9"
 }
