@@ -57,6 +57,8 @@ class SourceDataset : public Dataset {
     return label >= 0 && label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : "";
   }
 
+  at::Tensor class_vectors() const override { return source_.class_vectors; }
+
   std::optional<std::string> stored(int64_t row) override {
     if (!source_.stored) return {};
     return source_.stored(source_row(row));
@@ -115,6 +117,9 @@ class SourceDataset : public Dataset {
         throw Error(spec.source, fmt::format("classes={}: no class {}, there are {}", format_classes(spec.classes),
                                              wanted, format_classes(sorted)));
     classes_ = spec.classes.empty() ? sorted : spec.classes;
+    const auto& vectors = source_.class_vectors;
+    if (vectors.defined() && !sorted.empty() && sorted.back() >= vectors.size(0))
+      throw Error(spec.source, fmt::format("label {} has no vector, there are {}", sorted.back(), vectors.size(0)));
   }
 
   void choose_rows(const DataSpec& spec) {

@@ -52,6 +52,13 @@ void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& p
   images.row_bytes = values_of(data) * static_cast<int64_t>(c10::elementSize(type));
   std::vector<Hdf5Part> parts{images};
   if (data.has_labels()) parts.push_back({"labels", H5T_STD_I32LE, at::kInt, {rows}, sizeof(int32_t)});
+  const at::Tensor vectors = data.has_labels() ? data.class_vectors() : at::Tensor();
+  if (vectors.defined())
+    parts.push_back({"vectors",
+                     H5T_IEEE_F32LE,
+                     at::kFloat,
+                     {static_cast<hsize_t>(vectors.size(0)), static_cast<hsize_t>(vectors.size(1))},
+                     vectors.size(1) * static_cast<int64_t>(sizeof(float))});
   lay_out_hdf5(parts, file, path);
   const auto write = [&](const Hdf5Part& part, int64_t first, const at::Tensor& rows) {
     const auto values = rows.to(part.type).contiguous();
@@ -61,6 +68,7 @@ void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& p
     write(parts[0], first, type == at::kByte ? (batch.images * 255).round() : batch.images);
     if (data.has_labels()) write(parts[1], first, batch.labels);
   });
+  if (vectors.defined()) write(parts[2], 0, vectors);
   file.commit();
 }
 

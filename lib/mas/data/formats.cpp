@@ -22,6 +22,7 @@ const Format kFormats[] = {
     {"HDF5", recognise_hdf5, open_hdf5},
     {"IDX", recognise_idx, open_idx},
     {"CIFAR binary", recognise_cifar, open_cifar},
+    {"a list of facts", recognise_fact_manifest, open_fact_manifest},
     {"a list of pictures", recognise_picture_list, open_picture_list},
     {"CSV", recognise_csv, open_csv},
 };
@@ -221,6 +222,7 @@ std::string unknown_format(const File& file) {
 const std::vector<Generator>& generators() {
   static const std::vector<Generator> all = {
       {"glyphs", {"difficulty", "kinds", "samples"}, check_glyphs, open_glyphs},
+      {"facts", {"batch", "difficulty", "pictures", "topic"}, check_facts, open_facts},
   };
   return all;
 }
@@ -311,8 +313,12 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   const auto refuse_cache = [&] {
     if (!spec.cache.empty()) throw Error(spec.source, "cache= is for pictures, which have to be decoded; leave it out");
   };
+  const auto refuse_vectors = [&] {
+    if (!spec.vectors.empty()) throw Error(spec.source, "vectors= is for lists of facts; leave it out");
+  };
   if (const Generator* generator = find_generator(spec.source)) {
     refuse_cache();
+    refuse_vectors();
     if (!spec.labels.empty() && spec.labels != "none")
       throw UsageError("labels=" + spec.labels, "a generator has its own");
     Source source = generator->open(spec);
@@ -327,6 +333,7 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   request.scratch = options.scratch;
   request.cache = wants_test ? test_cache(spec.cache) : spec.cache;
   request.make_cache = options.make_cache;
+  request.vectors = spec.vectors;
   request.fit.size = spec.size;
   request.fit.square = spec.square;
   request.fit.crop = spec.crop;
@@ -334,6 +341,7 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
     throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");
   Source source = fs::is_directory(path) ? open_folder(path, wants_test, request) : open_file(path, request);
   if (!source.fitted) refuse_cache();
+  if (want_labels && !source.class_vectors.defined()) refuse_vectors();
   return source;
 }
 

@@ -18,6 +18,7 @@ struct SourceRequest {
   DataSpec fit;                          ///< size and crop, for what has no size of its own
   std::string cache;                     ///< file that holds pictures decoded; empty: none
   bool make_cache = true;                ///< where it isn't there
+  std::string vectors;                   ///< file with vectors of facts' words; empty: none
   std::vector<std::string> class_names;  ///< the training part's, for a list of pictures of another part
 };
 
@@ -70,9 +71,13 @@ Match recognise_cifar(const File& file);
 Source open_cifar(const std::shared_ptr<File>& file, const SourceRequest& request);
 Match recognise_csv(const File& file);
 Source open_csv(const std::shared_ptr<File>& file, const SourceRequest& request);
+Match recognise_fact_manifest(const File& file);
+Source open_fact_manifest(const std::shared_ptr<File>& file, const SourceRequest& request);
 Match recognise_picture_list(const File& file);
 Source open_picture_list(const std::shared_ptr<File>& file, const SourceRequest& request);
 void check_glyphs(const std::string& key, const std::string& value);
 Source open_glyphs(const DataSpec& spec);
+void check_facts(const std::string& key, const std::string& value);
+Source open_facts(const DataSpec& spec);
 
 }  // namespace mas

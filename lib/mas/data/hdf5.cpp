@@ -1,5 +1,5 @@
-// HDF5 with /images [rows, ...] and perhaps /labels [rows]. libhdf5 1.10 crashes or hangs on about one damaged file in
-// 200, so all that is done here is done in a confined child first.
+// HDF5 with /images [rows, ...] and perhaps /labels [rows] and, of facts, /vectors [labels, values]. libhdf5 1.10
+// crashes or hangs on about one damaged file in 200, so all that is done here is done in a confined child first.
 #include "mas/io/hdf5.h"
 
 #include <algorithm>
@@ -18,12 +18,13 @@ namespace {
 constexpr int64_t kSliceBytes = 4 << 20;
 constexpr const char* kImages = "images";
 constexpr const char* kLabels = "labels";
+constexpr const char* kVectors = "vectors";
 
 struct Layout {
   hdf5::DatasetInfo info;
   int64_t offset = -1;     // of plain values of our own type in the file; -1: they have to be read by HDF5
   int64_t slice_rows = 1;  // rows to read at a time
-  bool labels = false;
+  bool labels = false, vectors = false;
 };
 
 // Whole chunks, or each slice would unpack its chunk again.
@@ -47,6 +48,15 @@ int64_t plain_offset(hid_t dataset, const hdf5::DatasetInfo& info, int64_t file_
   const haddr_t offset = H5Dget_offset(dataset);
   if (offset == HADDR_UNDEF || static_cast<int64_t>(offset) > file_bytes - info.bytes) return -1;
   return static_cast<int64_t>(offset);
+}
+
+void check_vectors(hid_t file, int64_t file_bytes, const std::string& name) {
+  const auto info = hdf5::describe(hdf5::open_dataset(file, kVectors, name), kVectors, name);
+  if (info.type != at::kFloat && info.type != at::kDouble)
+    throw Error(name, fmt::format("/vectors: {}, expected floats", info.stored));
+  if (info.shape.size() != 2 || info.elements == 0)
+    throw Error(name, fmt::format("/vectors: {}, expected a row of values for each label", shape_text(info.shape)));
+  hdf5::check_size(info, file_bytes, kVectors, name);
 }
 
 Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::string& name) {
@@ -83,6 +93,8 @@ Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::stri
   if (label_info.elements != info.shape[0])
     throw Error(name, fmt::format("{} labels, but {} images", label_info.elements, info.shape[0]));
   hdf5::check_size(label_info, file_bytes, kLabels, name);
+  layout.vectors = hdf5::exists(file, kVectors);
+  if (layout.vectors) check_vectors(file, file_bytes, name);
   return layout;
 }
 
@@ -111,12 +123,19 @@ std::vector<int32_t> read_labels(const File& file) {
   return labels;
 }
 
+at::Tensor read_vectors(hid_t file, const std::string& name) {
+  const auto vectors = hdf5::read_tensor(hdf5::open_dataset(file, kVectors, name), kVectors, name).to(at::kFloat);
+  if (vectors.isinf().any().item<bool>()) throw Error(name, "/vectors: holds an infinite value");
+  return vectors;
+}
+
 // What the child does: every HDF5 call that the parent makes afterwards.
 void read_everything(const File& file, bool want_labels) {
   const std::string& name = file.name();
   const auto handle = open(file);
   const Layout layout = inspect(handle, file.size(), want_labels, name);
   if (layout.labels) hdf5::read_tensor(hdf5::open_dataset(handle, kLabels, name), kLabels, name);
+  if (layout.vectors) read_vectors(handle, name);
   if (layout.offset >= 0) return;
   const auto images = hdf5::open_dataset(handle, kImages, name);
   const int64_t rows = layout.info.shape[0];
@@ -170,6 +189,7 @@ Source open_hdf5(const std::shared_ptr<File>& file, const SourceRequest& request
     }
     source.read = read_stretches({{spool.finish(), 0, bytes, source.rows}}, bytes);
   }
+  if (layout.vectors) source.class_vectors = read_vectors(handle, name);
   source.has_labels = layout.labels;
   source.labels = [file] { return read_labels(*file); };
   return source;

@@ -22,6 +22,7 @@ struct Source {
   /// All rows' labels, each 0 or more; only where has_labels.
   std::function<std::vector<int32_t>()> labels;
   std::vector<std::string> class_names;  ///< by label, where the data have them
+  at::Tensor class_vectors;              ///< Dataset::class_vectors()
 
   // Of pictures, which are decoded as they are read; empty elsewhere.
   bool fitted = false;  ///< the spec's size is in the rows already; its crop, too, where it has no size

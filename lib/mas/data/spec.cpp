@@ -125,6 +125,11 @@ const std::pair<const char*, Setter> kKeys[] = {
        if (v.empty()) refuse("cache", v, "must be a file");
        s.cache = v;
      }},
+    {"vectors",
+     [](DataSpec& s, const std::string& v) {
+       if (v.empty()) refuse("vectors", v, "must be a file");
+       s.vectors = v;
+     }},
     {"seed", [](DataSpec& s, const std::string& v) { s.seed = seed("seed", v); }},
 };
 
@@ -239,6 +244,7 @@ std::string DataSpec::str() const {
   if (!normalize.empty()) add("normalize", normalize);
   if (!labels.empty()) add("labels", escaped(labels));
   if (!cache.empty()) add("cache", escaped(cache));
+  if (!vectors.empty()) add("vectors", escaped(vectors));
   if (seed) add("seed", fmt::format("{}", seed));
   for (const auto& [key, value] : generator) add(key.c_str(), escaped(value));
   return text;
@@ -247,8 +253,8 @@ std::string DataSpec::str() const {
 bool DataSpec::operator==(const DataSpec& o) const {
   return source == o.source && classes == o.classes && split == o.split && fraction == o.fraction && limit == o.limit &&
          size == o.size && square == o.square && crop == o.crop && pad == o.pad && permute == o.permute &&
-         rotate == o.rotate && normalize == o.normalize && labels == o.labels && cache == o.cache && seed == o.seed &&
-         generator == o.generator;
+         rotate == o.rotate && normalize == o.normalize && labels == o.labels && cache == o.cache &&
+         vectors == o.vectors && seed == o.seed && generator == o.generator;
 }
 
 }  // namespace mas

@@ -26,6 +26,7 @@ struct DataSpec {
   std::string normalize;                                       ///< "", "auto", or what parse_normalize() reads
   std::string labels;                                          ///< a file, or for CSV: "first", "last", "none"
   std::string cache;                                           ///< file for decoded pictures; empty: none
+  std::string vectors;                                         ///< file with vectors of facts' words; empty: none
   uint64_t seed = 0;                                           ///< of what is generated or split at random
   std::vector<std::pair<std::string, std::string>> generator;  ///< keys only a generator knows, e.g. difficulty
 

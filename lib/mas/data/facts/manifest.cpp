@@ -1,0 +1,163 @@
+// A list of pictures and what they show: CSV with the columns image, subject, predicate and object, of which the last
+// ones are empty where a fact is shorter.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "mas/data/csv_text.h"
+#include "mas/data/facts/source.h"
+#include "mas/data/facts/word_vectors.h"
+#include "mas/data/formats.h"
+#include "mas/data/pictures/source.h"
+#include "mas/error.h"
+#include "mas/text.h"
+
+namespace mas {
+namespace {
+
+constexpr const char* kSeparators = ",;\t";
+constexpr int64_t kLooked = 4096;
+const char* const kColumns[] = {"image", "subject", "predicate", "object"};
+constexpr size_t kColumnCount = 4;
+
+struct Header {
+  char separator = ',';
+  std::vector<std::string> columns;
+  bool has(const std::string& column) const { return std::count(columns.begin(), columns.end(), column) > 0; }
+};
+
+std::optional<Header> header_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (const char* separator = kSeparators; *separator; ++separator) {
+    split_fields(line, *separator, fields);
+    const Header header{*separator, {fields.begin(), fields.end()}};
+    if (header.has("image") && header.has("subject")) return header;
+  }
+  return {};
+}
+
+// A quotation mark within quotation marks stands there twice.
+std::string text_of(std::string_view field) {
+  std::string text(field);
+  for (size_t at = 0; (at = text.find("\"\"", at)) != std::string::npos; ++at) text.erase(at, 1);
+  return text;
+}
+
+class Parser {
+ public:
+  explicit Parser(const File& file) : file_(file) {
+    list_.folder = std::filesystem::path(file.name()).parent_path().string();
+  }
+
+  void line(int64_t number, std::string_view text) {
+    if (header_.columns.empty()) return read_header(number, text);
+    split_fields(text, header_.separator, fields_);
+    if (fields_.size() != header_.columns.size())
+      fail(number, fmt::format("{} fields, but line 1 has {}", fields_.size(), header_.columns.size()));
+    const auto field = [&](size_t column) { return text_of(fields_[places_[column]]); };
+    const std::string image = field(0);
+    const FactWords words{field(1), field(2), field(3)};
+    if (image.empty()) fail(number, "no image");
+    if (words[0].empty()) fail(number, "no subject");
+    if (words[1].empty() && !words[2].empty()) fail(number, "an object without a predicate");
+    const std::string path = (std::filesystem::path(list_.folder) / image).string();
+    if (access(path.c_str(), R_OK) != 0) fail(number, fmt::format("{}: {}", path, system_error_text(errno)));
+    list_.names.add(image);
+    const auto known = facts_.try_emplace(words, Entry{facts_.size(), number}).first;
+    ids_.push_back(known->second.id);
+  }
+
+  // `known`: names of facts that have the first labels, which the training part has.
+  Source finish(const SourceRequest& request, const std::vector<std::string>& known) {
+    if (ids_.empty()) throw Error(file_.name(), "no pictures below its first line");
+    std::vector<int32_t> label_of(facts_.size());
+    std::map<std::string, size_t> labels;
+    for (const auto& name : known) labels.emplace(name, labels.size());
+    list_.class_names = known;
+    for (const auto& [words, entry] : facts_) {
+      const auto [found, is_new] = labels.emplace(fact_name(words), labels.size());
+      if (is_new) list_.class_names.push_back(found->first);
+      label_of[entry.id] = static_cast<int32_t>(found->second);
+    }
+    for (const size_t id : ids_) list_.labels.push_back(label_of[id]);
+    std::vector<std::string> names = list_.class_names;
+    Source source = open_pictures(std::move(list_), request);
+    source.class_names = std::move(names);
+    if (request.want_labels && request.labels.empty()) add_vectors(source, request, label_of);
+    return source;
+  }
+
+ private:
+  struct Entry {
+    size_t id = 0;
+    int64_t line = 0;  // of its first picture
+  };
+
+  [[noreturn]] void fail(int64_t number, const std::string& cause) const {
+    throw Error(file_.name(), fmt::format("line {}: {}", number, cause));
+  }
+
+  void read_header(int64_t number, std::string_view text) {
+    header_ = *header_of(text);
+    for (size_t i = 0; i < kColumnCount; ++i) {
+      const auto& columns = header_.columns;
+      const auto found = std::find(columns.begin(), columns.end(), kColumns[i]);
+      if (found == columns.end()) fail(number, fmt::format("no column {}", kColumns[i]));
+      places_[i] = static_cast<size_t>(found - columns.begin());
+    }
+  }
+
+  void add_vectors(Source& source, const SourceRequest& request, const std::vector<int32_t>& label_of) const {
+    if (request.vectors.empty())
+      throw Error(file_.name(), "facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's");
+    std::set<std::string> wanted;
+    for (const auto& [words, entry] : facts_)
+      for (const auto& word : words)
+        for (const auto& candidate : candidates_of(word)) wanted.insert(candidate);
+    const auto known = read_word_vectors(*open_unpacked(request.vectors, request.scratch), wanted);
+    std::map<std::string, std::vector<float>> vectors;
+    std::vector<FactVectors> facts(source.class_names.size());
+    for (const auto& [words, entry] : facts_) {
+      for (size_t i = 0; i < words.size() && !words[i].empty(); ++i) {
+        auto& vector = vectors[words[i]];
+        if (vector.empty()) vector = vector_of(words[i], known);
+        if (vector.empty())
+          fail(entry.line, fmt::format("no vector of {} in {}", printable(words[i]), request.vectors));
+        facts[static_cast<size_t>(label_of[entry.id])][i] = &vector;
+      }
+    }
+    source.class_vectors = concatenated(facts, static_cast<int64_t>(vectors.begin()->second.size()));
+  }
+
+  const File& file_;
+  Header header_;
+  std::array<size_t, kColumnCount> places_{};
+  std::vector<std::string_view> fields_;
+  PictureList list_;
+  std::map<FactWords, Entry> facts_;  // in their order
+  std::vector<size_t> ids_;
+};
+
+}  // namespace
+
+// By its first line.
+Match recognise_fact_manifest(const File& file) {
+  std::string head = file.text(0, kLooked);
+  if (head.substr(0, 3) == "\xEF\xBB\xBF") head.erase(0, 3);
+  return header_of(std::string_view(head).substr(0, head.find('\n'))) ? Match::kSurely : Match::kNo;
+}
+
+Source open_fact_manifest(const std::shared_ptr<File>& file, const SourceRequest& request) {
+  Parser parser(*file);
+  for_each_line(*file, [&](int64_t number, std::string_view text) { parser.line(number, text); });
+  return parser.finish(request, request.class_names);
+}
+
+}  // namespace mas
