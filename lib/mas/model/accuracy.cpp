@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "mas/data/loader.h"
+#include "mas/model/objective.h"
 #include "mas/text.h"
 
 namespace mas {
@@ -23,7 +24,14 @@ void check_input(const Model& model, const Dataset& data, const std::string& spe
                                 shape_text(model.network().input())));
 }
 
-namespace {
+void check_vectors(const Model& model, Scenario scenario, const Dataset& data, const std::string& spec) {
+  if (scenario != Scenario::kFacts) return;
+  const at::Tensor vectors = data.class_vectors();
+  if (!vectors.defined()) throw Error(spec, "has no facts with vectors, which scenario facts needs; see mas(7), FACTS");
+  if (const int64_t outputs = model.network().feature_size(); vectors.size(1) != outputs)
+    throw Error(spec, fmt::format("its facts have vectors of {} values, but {} gives {} outputs", vectors.size(1),
+                                  model.name(), outputs));
+}
 
 void require_finite(const at::Tensor& outputs, const at::Tensor& images, const Model& model, const TaskRecord& task) {
   if (at::isfinite(outputs).all().item<bool>()) return;
@@ -32,8 +40,6 @@ void require_finite(const at::Tensor& outputs, const at::Tensor& images, const M
   throw NotFinite(model.name(),
                   fmt::format("its outputs for task {} aren't all finite, so it has no answers", task.name));
 }
-
-}  // namespace
 
 int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets) {
   return outputs.argmax(1).eq(targets).sum().item<int64_t>();
@@ -45,13 +51,14 @@ Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, c
   model.train(false);
   LoaderOptions options;
   options.batch_size = batch_size;
+  const Objective objective(task.scenario, data);
   Loader loader(data, rows, options);
   Accuracy accuracy;
   for (Batch batch; loader.next(batch);) {
     const auto targets = model.targets(batch.labels, task);
     const auto outputs = model.forward(batch.images, task);
     require_finite(outputs, batch.images, model, task);
-    accuracy.right += count_right(outputs, targets);
+    accuracy.right += objective.count_right(outputs, targets);
     accuracy.total += targets.numel();
   }
   return accuracy;

@@ -20,6 +20,10 @@ class NotFinite : public Error {
   using Error::Error;
 };
 
+/// Throws NotFinite naming the model where one of its outputs for these images isn't, or Error naming the task's data
+/// where that is their fault.
+void require_finite(const at::Tensor& outputs, const at::Tensor& images, const Model& model, const TaskRecord& task);
+
 /// How many samples have their largest output at the target. outputs [n, classes], targets int64 [n].
 int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets);
 
@@ -32,5 +36,7 @@ Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, i
 
 /// Throws Error naming both shapes where samples of `data` don't fit the network; `spec` names the data.
 void check_input(const Model& model, const Dataset& data, const std::string& spec);
+/// In scenario facts, throws Error where the data have no vectors or others than the network's outputs.
+void check_vectors(const Model& model, Scenario scenario, const Dataset& data, const std::string& spec);
 
 }  // namespace mas

@@ -17,8 +17,8 @@ using nlohmann::json;
 // A new one is a function in architectures/ and a line here.
 const std::map<std::string, ArchitectureMaker>& makers() {
   static const std::map<std::string, ArchitectureMaker> table{
-      {"mlp", mlp},         {"convnet", convnet}, {"lenet", lenet},
-      {"alexnet", alexnet}, {"vgg16", vgg16},     {"resnet18", resnet18},
+      {"mlp", mlp},     {"convnet", convnet},   {"lenet", lenet}, {"alexnet", alexnet},
+      {"vgg16", vgg16}, {"resnet18", resnet18}, {"facts", facts}, {"facts-vgg16", facts_vgg16},
   };
   return table;
 }
@@ -50,7 +50,7 @@ json make_architecture(const std::string& text, const Shape& input) {
   }
   if (text.size() <= 5 || text.substr(text.size() - 5) != ".json") {
     throw UsageError("--arch", fmt::format("unknown architecture {} (known: mlp:H1,H2,... convnet, lenet, alexnet, "
-                                           "vgg16, resnet18, FILE.json)",
+                                           "vgg16, resnet18, facts, facts-vgg16, FILE.json)",
                                            text));
   }
   const json description = read_description(text);
@@ -61,7 +61,24 @@ json make_architecture(const std::string& text, const Shape& input) {
   json arch{{"name", description.value("name", text.substr(text.find_last_of('/') + 1))},
             {"input", input},
             {"layers", description["layers"]}};
-  if (description.contains("head")) arch["head"] = description["head"];
+  for (const char* key : {"head", "own_head"})
+    if (description.contains(key)) arch[key] = description[key];
+  return arch;
+}
+
+json with_own_outputs(json arch, int64_t outputs) {
+  if (arch.value("own_head", false)) return arch;
+  json& layers = arch["layers"];
+  const bool branched = !layers.empty() && layers.back().value("type", "") == "concat";
+  json* const branches = branched ? &layers.back()["branches"] : nullptr;
+  if (branches && branches->is_array() && !branches->empty() && outputs % static_cast<int64_t>(branches->size()) == 0) {
+    for (size_t i = 0; i < branches->size(); i++)
+      (*branches)[i].push_back(
+          named_linear(fmt::format("vectors.{}", i), outputs / static_cast<int64_t>(branches->size())));
+  } else {
+    layers.push_back(named_linear("vectors", outputs));
+  }
+  arch["own_head"] = true;
   return arch;
 }
 

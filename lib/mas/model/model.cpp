@@ -18,8 +18,10 @@ namespace {
 using nlohmann::json;
 
 const std::map<std::string, Scenario>& scenarios() {
-  static const std::map<std::string, Scenario> names{
-      {"task", Scenario::kTask}, {"domain", Scenario::kDomain}, {"class", Scenario::kClass}};
+  static const std::map<std::string, Scenario> names{{"task", Scenario::kTask},
+                                                     {"domain", Scenario::kDomain},
+                                                     {"class", Scenario::kClass},
+                                                     {"facts", Scenario::kFacts}};
   return names;
 }
 
@@ -47,7 +49,7 @@ NamedTensors new_linear(int64_t outputs, int64_t features, uint64_t seed) {
 Scenario parse_scenario(const std::string& text) {
   const auto it = scenarios().find(text);
   if (it == scenarios().end())
-    throw UsageError("--scenario", fmt::format("must be task, domain or class, got {}", text));
+    throw UsageError("--scenario", fmt::format("must be task, domain, class or facts, got {}", text));
   return it->second;
 }
 
@@ -119,8 +121,6 @@ Model::Model(ModelFile source, const std::string& name)
   check_encoders();
 }
 
-void Model::train(bool on) {
-  network_->train(on);
 Model Model::snapshot() const {
   ModelFile copy;
   copy.arch = file.arch;
@@ -133,11 +133,18 @@ Model Model::snapshot() const {
   return {std::move(copy), name_};
 }
 
+void Model::train(bool on) {
+  network_->train(on);
   file.buffers = network_->buffers();
 }
 
 // A network's own outputs are as many as they are.
 void Model::check_own_head(const TaskRecord& task) const {
+  if (task.scenario == Scenario::kFacts && !network_->has_own_head()) {
+    throw Error(name_,
+                "ends in features, and facts need a network whose outputs are their vectors; train a new one with "
+                "--arch, or learn their numbers with --scenario task");
+  }
   const int64_t outputs = network_->feature_size();
   if (file.arch.contains("features")) {
     throw UsageError("--features", fmt::format("is for scenario task, with its heads; in scenario {} the module's own "
@@ -168,7 +175,7 @@ void Model::check_heads() const {
   }
   for (const auto& task : tasks_) {
     if (task.scenario != tasks_.front().scenario) throw Error(name_, "its tasks are of different scenarios");
-    if (own_head(task.scenario)) {
+    if (own_head(task.scenario) || task.scenario == Scenario::kFacts) {
       check_own_head(task);
       continue;
     }
@@ -221,6 +228,7 @@ int64_t Model::outputs(const TaskRecord& task) const {
 bool Model::answers(const TaskRecord& task) const {
   const auto head = head_parameters(task);
   const auto classes = static_cast<int64_t>(task.classes.size());
+  if (task.scenario == Scenario::kFacts) return true;
   const bool enough = own_head(task.scenario) ? network_->feature_size() >= classes
                                               : !head.empty() && head.at("bias").size(0) >= outputs(task);
   return enough && (task.scenario != Scenario::kClass ||
@@ -249,7 +257,7 @@ void Model::add_task(const TaskRecord& task) {
                      fmt::format("\"{}\" can't name a task (empty, with a slash, or no UTF-8 text)", task.name));
   }
   const int64_t before = file.weights.count("head.weight") ? file.weights.at("head.weight").size(0) : 0;
-  if (own_head(task.scenario)) {
+  if (own_head(task.scenario) || task.scenario == Scenario::kFacts) {
     check_own_head(task);
     if (trainable_parameters().empty()) {
       throw Error(name_,
@@ -327,6 +335,7 @@ at::Tensor Model::forward(const at::Tensor& x, const std::vector<TaskRecord>& ta
 }
 
 at::Tensor Model::targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data) const {
+  if (task.scenario == Scenario::kFacts) return labels;
   std::unordered_map<int64_t, int64_t> own;
   if (task.scenario != Scenario::kClass) {
     for (size_t i = 0; i < task.classes.size(); i++) own.emplace(task.classes[i], static_cast<int64_t>(i));

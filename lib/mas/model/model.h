@@ -15,9 +15,12 @@ namespace mas {
 enum class Scenario {
   kTask,    ///< the task: a head for each
   kDomain,  ///< one head with the same outputs for each task
-  kClass    ///< one head over all classes so far
+  kClass,   ///< one head over all classes so far
+  kFacts  ///< nothing: the network's own outputs are compared with vectors of facts (Aljundi et al. 2018, section 5.2)
 };
 Scenario parse_scenario(const std::string& text);  ///< throws UsageError
+/// Whether all tasks have the same outputs, so that what one teaches may help another before that is learned.
+inline bool shares_outputs(Scenario scenario) { return scenario == Scenario::kDomain || scenario == Scenario::kFacts; }
 std::string to_string(Scenario scenario);
 
 /// A task as /tasks records it.
@@ -42,7 +45,7 @@ NamedTensors new_linear(int64_t outputs, int64_t features, uint64_t seed);
 ///
 /// Scenario task: the head of a task lies in heads[task] ("weight", "bias"). Otherwise there is one, among the weights
 /// ("head.weight", "head.bias"), so that it has an importance like any parameter; or the network's own outputs are it
-/// (Network::has_own_head), in scenario class output i for label i.
+/// (Network::has_own_head), in scenario class output i for label i. Scenario facts needs such a network.
 class Model {
  public:
   /// A new network without a head. `script`: the bytes of a TorchScript module, if the network is one.
@@ -68,7 +71,8 @@ class Model {
   at::Tensor forward(const at::Tensor& x, const std::vector<TaskRecord>& tasks) const;
   at::Tensor forward_all(const at::Tensor& x) const { return forward(x, tasks_); }
   /// Labels as they stand in the data -> indices of outputs; throws Error naming a label that the task doesn't have.
-  /// `data` names the data in the message; the task's own unless given.
+  /// `data` names the data in the message; the task's own unless given. In scenario facts labels as they are: places
+  /// among the data's vectors.
   at::Tensor targets(const at::Tensor& labels, const TaskRecord& task, const std::string& data = "") const;
   int64_t outputs(const TaskRecord& task) const;
   /// Whether there is an output for each class of the task, which may be another model's.
@@ -79,13 +83,13 @@ class Model {
   NamedTensors trainable_parameters() const;
   NamedTensors head_parameters(const TaskRecord& task) const;
 
+  /// The same network, heads and encoders as they are now, with tensors of its own; without importance.
+  Model snapshot() const;
+
   /// Also takes into `file` what a training left in the network's buffers.
   void train(bool on);
   const Network& network() const { return *network_; }
   const std::string& name() const { return name_; }
-  /// The same network, heads and encoders as they are now, with tensors of its own; without importance.
-  Model snapshot() const;
-
 
   ModelFile file;  ///< its tensors are the network's; write_model(file, path) saves the model
 

@@ -82,6 +82,7 @@ LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& na
   if (layers == arch.end() || !layers->is_array()) throw Error(name, "architecture without layers");
   layers_ = build_layers(*layers, input_, name + ": ", "layers");
   check_layers(layers_, reserved_names(arch, name), name);
+  own_head_ = arch.value("own_head", false);
   takes_ids_ = !layers->empty() && layers->front().at("type") == "embedding";
   feature_size_ = static_cast<int64_t>(value_count(output_shape(layers_, input_)));
 }

@@ -67,6 +67,7 @@ class LayeredNetwork : public Network {
   void load(const NamedTensors& weights, const NamedTensors& buffers) override;
   at::Tensor features(const at::Tensor& x) const override;
   void train(bool on) override { training_ = on; }
+  bool has_own_head() const override { return own_head_; }
   bool takes_ids() const override { return takes_ids_; }
   NamedTensors parameters() const override { return collect(false); }
   NamedTensors buffers() const override { return collect(true); }
@@ -76,7 +77,7 @@ class LayeredNetwork : public Network {
   void assign(const NamedTensors& values, bool buffers);
 
   std::vector<Layer> layers_;
-  bool training_ = false, takes_ids_ = false;
+  bool training_ = false, takes_ids_ = false, own_head_ = false;
   bool channels_last_ = false;  // images are laid out so on their way through the layers
 };
 

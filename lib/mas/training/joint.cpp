@@ -8,6 +8,7 @@
 
 #include "mas/data/loader.h"
 #include "mas/error.h"
+#include "mas/model/objective.h"
 #include "mas/random.h"
 
 namespace mas {
@@ -21,7 +22,11 @@ class JointDataset : public Dataset {
       begins_.push_back(size_);
       size_ += parts_[i]->size();
       const auto labels = parts_[i]->classes();
-      const at::Tensor targets = tasks.targets(model, at::tensor(labels, at::kLong), i);
+      at::Tensor targets = tasks.targets(model, at::tensor(labels, at::kLong), i);
+      if (const auto vectors = parts_[i]->class_vectors(); model.tasks().back().scenario == Scenario::kFacts) {
+        if (i > 0) targets = targets + class_vectors_.size(0);
+        class_vectors_ = i > 0 ? at::cat({class_vectors_, vectors}) : vectors;
+      }
       auto& own = targets_.emplace_back();
       for (size_t j = 0; j < labels.size(); j++) own[labels[j]] = targets[static_cast<int64_t>(j)].item<int64_t>();
     }
@@ -30,6 +35,7 @@ class JointDataset : public Dataset {
   int64_t size() const override { return size_; }
   std::vector<int64_t> sample_shape() const override { return parts_.front()->sample_shape(); }
   bool has_labels() const override { return true; }
+  at::Tensor class_vectors() const override { return class_vectors_; }
   at::ScalarType stored_type() const override { return parts_.front()->stored_type(); }
 
   size_t part_of(int64_t row) const {
@@ -87,6 +93,7 @@ class JointDataset : public Dataset {
   std::vector<std::unique_ptr<Dataset>> parts_;
   std::vector<int64_t> begins_;  // first row of each part
   std::vector<std::map<int64_t, int64_t>> targets_;
+  at::Tensor class_vectors_;  // in scenario facts those of all parts, one after the other
   int64_t size_ = 0;
 };
 
@@ -123,10 +130,11 @@ at::Tensor JointTasks::targets(const Model& model, const at::Tensor& labels, siz
 Accuracy JointTasks::measure(Model& model, Dataset& data, const std::vector<int64_t>& rows) const {
   at::NoGradGuard no_grad;
   model.train(false);
+  const Objective objective(tasks_.front().scenario, data);
   Loader loader(data, rows, {});
   Accuracy accuracy;
   for (Batch batch; loader.next(batch);) {
-    accuracy.right += count_right(outputs(model, batch.images, batch.labels), batch.labels);
+    accuracy.right += objective.count_right(outputs(model, batch.images, batch.labels), batch.labels);
     accuracy.total += batch.labels.numel();
   }
   return accuracy;

@@ -113,6 +113,12 @@ std::vector<std::unique_ptr<Dataset>> open_labelled(const TaskOptions& o) {
   return all;
 }
 
+// Of a model's first task.
+Scenario first_scenario(const TaskOptions& o, const Dataset& data) {
+  if (!o.scenario.empty()) return parse_scenario(o.scenario);
+  return data.class_vectors().defined() ? Scenario::kFacts : Scenario::kTask;
+}
+
 // A network that has learned nothing: where other architectures, and weights from elsewhere, come in.
 Model new_model(const TaskOptions& o, Dataset& data) {
   const std::string ending = std::filesystem::path(o.arch).extension();
@@ -123,7 +129,10 @@ Model new_model(const TaskOptions& o, Dataset& data) {
   if (const auto* option = option_of(o.output)) {
     throw UsageError(option, "is for a TorchScript module: --arch FILE.pt");
   }
-  return {make_architecture(o.arch, data.sample_shape()), o.seed};
+  auto arch = make_architecture(o.arch, data.sample_shape());
+  if (first_scenario(o, data) == Scenario::kFacts && data.class_vectors().defined())
+    arch = with_own_outputs(std::move(arch), data.class_vectors().size(1));
+  return {arch, o.seed};
 }
 
 // The network that earlier tasks left.
@@ -140,6 +149,13 @@ Model learned_model(const TaskOptions& o) {
   return model;
 }
 
+// What is for classifiers alone.
+void check_facts_options(const TaskOptions& o) {
+  for (const auto& [option, given] :
+       {std::pair{"--distill", o.train.distill.active()}, {"--code", o.code.value_or(0) > 0}})
+    if (given) throw UsageError(option, "is for classes, and facts have vectors; leave it out");
+}
+
 // Of the i-th of the tasks that are trained.
 TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Dataset& data) {
   TaskRecord task;
@@ -149,11 +165,12 @@ TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Datas
   task.identity = identity_of(data, spec, o.open);
   task.classes = data.classes();
   task.seed = o.seed;
-  if (!o.scenario.empty())
-    task.scenario = parse_scenario(o.scenario);
-  else if (!model.tasks().empty())
-    task.scenario = model.tasks().front().scenario;
-  if (task.classes.size() == 1 && o.scenario != "class" && model.tasks().empty()) {
+  const bool first = model.tasks().empty();
+  task.scenario = first || !o.scenario.empty() ? first_scenario(o, data) : model.tasks().front().scenario;
+  // Of another scenario add_task() says that it is one.
+  if (first || task.scenario == model.tasks().front().scenario) check_vectors(model, task.scenario, data, o.data[i]);
+  if (task.scenario == Scenario::kFacts) check_facts_options(o);
+  if (task.classes.size() == 1 && first && task.scenario != Scenario::kClass && task.scenario != Scenario::kFacts) {
     throw Error(o.data[i], fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
                                        "quote 'classes=0;1', or write 0-1",
                                        task.classes[0]));

@@ -12,6 +12,7 @@
 #include "mas/gradients.h"
 #include "mas/importance/importance.h"
 #include "mas/model/accuracy.h"
+#include "mas/model/objective.h"
 #include "mas/random.h"
 #include "mas/training/best.h"
 #include "mas/training/checkpoint.h"
@@ -81,6 +82,7 @@ class Run {
         schedule_(parse_schedule(options.schedule)),
         parameters_(trained_parameters(model, options)),
         trained_(model, parameters_.all),
+        objective_(task_.scenario, data),
         rows_(split_rows(data.size(), options.validation, derive_seed(task_.seed, "validation/" + task_.name),
                          specs(model, options))),
         state_(has_state(model.file) ? restore_state(model.file, options.epochs, model.name()) : begin_state()),
@@ -212,7 +214,7 @@ class Run {
     const auto targets = joint_ ? batch.labels : model_.targets(batch.labels, task_);
     const auto features = joint_ ? at::Tensor() : model_.features(batch.images);
     const auto outputs = joint_ ? joint_->outputs(model_, batch.images, targets) : model_.apply_head(features, task_);
-    auto loss = at::cross_entropy_loss(outputs, targets);
+    auto loss = objective_.loss(outputs, targets);
     const auto value = loss.item<double>();
     double distilled = 0;
     if (distillation_) {
@@ -226,7 +228,7 @@ class Run {
     const auto n = batch.images.size(0);
     sums.loss += value * static_cast<double>(n);
     sums.distill += distilled * static_cast<double>(n);
-    sums.right += count_right(outputs.detach(), targets);
+    sums.right += objective_.count_right(outputs.detach(), targets);
     sums.seen += n;
   }
 
@@ -268,6 +270,7 @@ class Run {
   Schedule schedule_;
   TrainedParameters parameters_;
   Trained trained_;
+  Objective objective_;
   Rows rows_;
   TrainState state_;
   Penalty penalty_;

@@ -12,11 +12,11 @@
 namespace mas {
 
 struct EpochReport {
-  int64_t epoch = 0, epochs = 0;     ///< from 1
-  double loss = 0;                   ///< mean cross entropy over the epoch's samples, without penalty and distillation
-  double penalty = 0;                ///< penalty_value() after the epoch
-  double distill = 0;                ///< mean of the distillation's term over the epoch's samples
-  double accuracy = 0;               ///< on the epoch's batches, as they were trained
+  int64_t epoch = 0, epochs = 0;  ///< from 1
+  double loss = 0;      ///< mean of Objective::loss() over the epoch's samples, without penalty and distillation
+  double penalty = 0;   ///< penalty_value() after the epoch
+  double distill = 0;   ///< mean of the distillation's term over the epoch's samples
+  double accuracy = 0;  ///< on the epoch's batches, as they were trained
   std::optional<double> validation;  ///< accuracy after the epoch
   double seconds = 0;
 };

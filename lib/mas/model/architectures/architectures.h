@@ -16,10 +16,13 @@ nlohmann::json lenet(const std::string&);
 nlohmann::json alexnet(const std::string&);
 nlohmann::json vgg16(const std::string&);
 nlohmann::json resnet18(const std::string&);
+// Three branches, of a subject, a predicate and an object, on a small trunk and on VGG-16's.
+nlohmann::json facts(const std::string&);
+nlohmann::json facts_vgg16(const std::string&);
 
 // A layer each, for the descriptions.
 nlohmann::json named_conv(const std::string& name, int out, int kernel, int padding = 0, int stride = 1);
-nlohmann::json named_linear(const std::string& name, int out);
+nlohmann::json named_linear(const std::string& name, int64_t out);
 nlohmann::json max_pool(int kernel, int stride, int padding = 0);
 nlohmann::json plain(const std::string& type);  ///< one without keys
 

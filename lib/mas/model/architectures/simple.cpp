@@ -16,7 +16,7 @@ json named_conv(const std::string& name, int out, int kernel, int padding, int s
   return layer;
 }
 
-json named_linear(const std::string& name, int out) { return {{"type", "linear"}, {"name", name}, {"out", out}}; }
+json named_linear(const std::string& name, int64_t out) { return {{"type", "linear"}, {"name", name}, {"out", out}}; }
 
 json max_pool(int kernel, int stride, int padding) {
   json layer{{"type", "max_pool2d"}, {"kernel", kernel}};
