@@ -20,6 +20,11 @@ constexpr int64_t kPartBytes = 12 << 20, kPartBytesMost = 128 << 20, kPartBytesA
 
 bool is_power_of_4(int64_t number) { return number > 0 && (number & (number - 1)) == 0 && number % 3 == 1; }
 
+Seeds seeds_of(const EstimatorOptions& options) {
+  if (options.method != Method::kFisher) return squared_norm_seeds();
+  return options.vectors ? normal_fisher_seeds(options.fisher) : fisher_seeds(options.fisher);
+}
+
 }  // namespace
 
 class Estimator::Impl {
@@ -55,13 +60,7 @@ class Estimator::Impl {
 
 Estimator::Impl::Impl(Forward forward, NamedTensors parameters, const EstimatorOptions& options)
     : options_(options),
-      subject_{std::move(forward),
-               options.method,
-               options.method == Method::kFisher ? fisher_seeds(options.fisher) : squared_norm_seeds(),
-               {},
-               {},
-               {},
-               {}},
+      subject_{std::move(forward), options.method, seeds_of(options), {}, {}, {}, {}},
       check_(subject_, options) {
   if (options.batch_average < 0) throw Error("batches to average", "must not be negative");
   if (options.batch_average && options.method != Method::kMas)
@@ -103,9 +102,10 @@ Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& given
   std::iota(all.numbers.begin(), all.numbers.end(), count_);
   const bool labels = options_.fisher == Fisher::kEmpirical;
   if (options_.method != Method::kFisher || !(labels || options_.fisher == Fisher::kSampled)) return all;
-  const auto type = labels ? at::kLong : at::kDouble;
-  const bool fits = given.defined() && given.dim() == 1 && given.size(0) == x.size(0) && given.scalar_type() == type;
-  if (!fits || given.min().item<double>() < 0) {
+  const auto type = options_.vectors ? given.scalar_type() : labels ? at::kLong : at::kDouble;
+  const bool fits = given.defined() && given.dim() == (options_.vectors ? 2 : 1) && given.size(0) == x.size(0) &&
+                    given.scalar_type() == type;
+  if (!fits || (!options_.vectors && given.min().item<double>() < 0)) {
     throw Error("the Fisher information", labels ? "needs a label for each sample" : "needs a draw for each sample");
   }
   all.given = given;

@@ -23,6 +23,7 @@ enum class Method {
 struct EstimatorOptions {
   Method method = Method::kMas;
   Fisher fisher = Fisher::kExact;  ///< of kFisher: which classes c
+  bool vectors = false;            ///< of kFisher: outputs are compared with vectors, see normal_fisher_seeds()
   int64_t batch_average = 0;       ///< 0: exact; N: |.| of the gradient of N samples at a time (estimator batch:N)
   int64_t check_samples = 3;       ///< samples that the fast path is compared on at a time, two at least; 0: never
   double check_tolerance = 1e-4;   ///< of the largest value of a tensor, and of the sum of its values
@@ -57,9 +58,9 @@ class Estimator {
   ~Estimator();
   Estimator(Estimator&&) noexcept;
 
-  /// Feeds a batch [n, ...]. `given`: for Fisher::kEmpirical the labels, int64 [n], as indices of outputs; for kSampled
-  /// draws() of each sample. Throws Error when that is missing, when F's output has another number of rows, or isn't
-  /// finite: naming the sample then, counted from 1 over all that were fed.
+  /// Feeds a batch [n, ...]. `given`: for Fisher::kEmpirical the labels, int64 [n], as indices of outputs, or vectors
+  /// [n, outputs]; for kSampled draws() or normal_draws() of each sample. Throws Error when that is missing, when F's
+  /// output has another number of rows, or isn't finite: naming the sample then, counted from 1 over all that were fed.
   void add(const at::Tensor& x, const at::Tensor& given = {});
   /// How many samples of x's shape are taken at a time: as many as make it faster, in the memory allowed. Where their
   /// tensors are larger than 32 MB, an allocator that keeps such blocks is worth having (mallopt(3), M_MMAP_MAX).

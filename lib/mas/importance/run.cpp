@@ -100,6 +100,10 @@ OpenOptions open_options(const ImportanceOptions& options) {
   return open;
 }
 
+bool has_vectors(const Model& model) {
+  return !model.tasks().empty() && model.tasks().back().scenario == Scenario::kFacts;
+}
+
 // Labels as indices of outputs. Without tasks, a label is the number of an output.
 at::Tensor targets_of(const Model& model, const at::Tensor& labels, const std::string& data) {
   if (!model.tasks().empty()) return model.targets(labels, model.tasks().back(), data);
@@ -125,6 +129,7 @@ std::vector<Source> open_sources(const Model& model, const ImportanceOptions& op
     const auto parsed = DataSpec::parse(spec);
     Source source{parsed.str(), open_dataset(parsed, open), {}};
     check_input(model, *source.data, source.spec);
+    if (reads_labels(options) && has_vectors(model)) check_vectors(model, Scenario::kFacts, *source.data, source.spec);
     if (reads_labels(options) && !source.data->has_labels()) {
       throw Error(source.spec, "has no labels, which --fisher empirical needs; the others don't");
     }
@@ -261,6 +266,7 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
   parse_method(options.method);
   if (is_constant(options)) return set_constant(model, options);
   EstimatorOptions estimator_options = parse_estimator(options);
+  estimator_options.vectors = has_vectors(model);
   if (!options.combine.empty()) parse_combine(options.combine);
   const NamedTensors parameters = model.shared_parameters(), measured = model.trainable_parameters();
   if (measured.empty()) {
@@ -300,8 +306,13 @@ ImportanceReport estimate_importance(Model& model, const ImportanceOptions& opti
     for (Batch batch; loader.next(batch);) {
       at::Tensor given;
       const int64_t n = batch.images.size(0);
-      if (order.labels) given = targets_of(model, batch.labels, source.spec);
-      if (takes(Fisher::kSampled, options)) given = draws({source.rows.data() + at, static_cast<size_t>(n)}, seed);
+      const at::ArrayRef<int64_t> numbers(source.rows.data() + at, static_cast<size_t>(n));
+      if (order.labels && has_vectors(model))
+        given = source.data->class_vectors().index_select(0, batch.labels);
+      else if (order.labels)
+        given = targets_of(model, batch.labels, source.spec);
+      else if (takes(Fisher::kSampled, options))
+        given = has_vectors(model) ? normal_draws(numbers, model.network().feature_size(), seed) : draws(numbers, seed);
       at += n;
       estimator.add(batch.images, given);
       fed += batch.images.size(0);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "mas/error.h"
 #include "mas/random.h"
 #include "mas/text.h"
@@ -48,6 +50,36 @@ Seeds fisher_seeds(Fisher kind) {
     return (-p).scatter_add(1, chosen.unsqueeze(1), at::ones_like(p.narrow(1, 0, 1)));
   };
   return seeds;
+}
+
+// ∂ log p / ∂y = 2 (t - y), with t - y of deviation sqrt(1/2).
+Seeds normal_fisher_seeds(Fisher kind) {
+  if (kind == Fisher::kArgmax) throw UsageError("--fisher", "argmax is for classes, and facts have vectors");
+  Seeds seeds;
+  seeds.count = [kind](const at::Tensor& y) { return kind == Fisher::kExact ? y.size(1) : 1; };
+  seeds.at = [kind](const at::Tensor& y, const at::Tensor& given, int64_t s) {
+    if (kind == Fisher::kExact) {
+      at::Tensor one = at::zeros_like(y);
+      one.select(1, s).fill_(std::sqrt(2.0));
+      return one;
+    }
+    if (kind == Fisher::kSampled) return (given * std::sqrt(2.0)).to(y.scalar_type());
+    return (2 * (given - y)).nan_to_num(0);
+  };
+  return seeds;
+}
+
+at::Tensor normal_draws(at::ArrayRef<int64_t> numbers, int64_t values, uint64_t seed) {
+  at::Tensor all = at::empty({static_cast<int64_t>(numbers.size()), values}, at::kDouble);
+  double* to = all.data_ptr<double>();
+  for (int64_t number : numbers) {
+    SplitMix64 random(SplitMix64::mix(seed + static_cast<uint64_t>(number)));
+    for (int64_t i = 0; i < values; i++) {  // Box and Muller 1958
+      const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(random.uniform())));
+      *to++ = radius * std::cos(2 * M_PI * static_cast<double>(random.uniform()));
+    }
+  }
+  return all;
 }
 
 at::Tensor draws(at::ArrayRef<int64_t> numbers, uint64_t seed) {

@@ -33,6 +33,15 @@ Fisher parse_fisher(const std::string& text);  ///< throws UsageError
 /// 1); kEmpirical: int64 indices of outputs.
 Seeds fisher_seeds(Fisher kind);
 
+/// The same of outputs that are the means of normal distributions with variance 1/2, whose log-likelihood is the
+/// squared distance but for a constant: outputs that are compared with vectors. kExact: Σ_c 2 (∂ y_c)², a pass an
+/// output. given: kSampled: float64 draws [n, outputs] from the standard normal distribution; kEmpirical: vectors [n,
+/// outputs], NaN where there is no value to compare with. There is no kArgmax.
+Seeds normal_fisher_seeds(Fisher kind);
+
+/// float64 [n, values], from the standard normal distribution: each row depends on the seed and its number alone.
+at::Tensor normal_draws(at::ArrayRef<int64_t> numbers, int64_t values, uint64_t seed);
+
 /// float64 [n] in [0, 1): each depends on the seed and its number alone.
 at::Tensor draws(at::ArrayRef<int64_t> numbers, uint64_t seed);
 
