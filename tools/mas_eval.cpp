@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> models;
-  std::string data, record, joint;
+  std::string data, record, joint, measure;
   bool json = false, csv = false, runs = false, importance = false;
   std::optional<double> min_accuracy;
   mas::tool::PlotOutput plot;
@@ -28,6 +28,8 @@ void add_options(CLI::App& app, Options& o) {
   auto* data =
       app.add_option("--data", o.data, "labelled data for one column, in place of the recorded tasks' test data")
           ->type_name("SPEC");
+  app.add_option("--measure", o.measure, "accuracy, or map of facts: what the tasks have to be measured by")
+      ->type_name("WHICH");
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
   auto* min_accuracy = app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
@@ -113,6 +115,15 @@ int compare_importance(const Options& o) {
   return mas::tool::kDone;
 }
 
+void check_measure(const std::string& measure, mas::Scenario scenario) {
+  if (!measure.empty() && measure != "accuracy" && measure != "map")
+    throw mas::UsageError("--measure", "must be accuracy or map, got " + measure);
+  const bool facts = scenario == mas::Scenario::kFacts;
+  if (measure == "map" && !facts)
+    throw mas::UsageError("--measure", "map is for facts, and these tasks are of classes");
+  if (measure == "accuracy" && facts) throw mas::UsageError("--measure", "facts are measured by map; leave it out");
+}
+
 void check_plot(const Options& o) {
   o.plot.check();
   o.plot.check_apart(o.models, "is what is read");
@@ -130,6 +141,7 @@ int evaluate(Options& o) {
   }
   check_plot(o);
   auto models = mas::open_models(o.models);
+  check_measure(o.measure, mas::all_tasks(models).front().scenario);
   auto joint = open_joint(o.joint, mas::all_tasks(models));
   for (const auto& model : models) remark_checkpoint(model);
   if (joint) remark_checkpoint(*joint);

@@ -48,7 +48,7 @@ double lowest_shown(const std::vector<Curve>& curves) {
   return 50;
 }
 
-std::string axes(const std::vector<std::string>& places, double lowest) {
+std::string axes(const std::vector<std::string>& places, double lowest, const std::string& measure) {
   const size_t step = (places.size() + kMostTics - 1) / kMostTics;
   std::vector<std::string> tics;
   size_t longest = 0;
@@ -59,10 +59,11 @@ std::string axes(const std::vector<std::string>& places, double lowest) {
   constexpr size_t kInARow = 75;  // characters
   const bool turned = tics.size() * (longest + 2) > kInARow;
   return fmt::format(
-      "set xrange [0.5:{}.5]\nset yrange [{}:{}]\nset xtics {} ({})\nset ylabel 'accuracy, %'\n"
+      "set xrange [0.5:{}.5]\nset yrange [{}:{}]\nset xtics {} ({})\nset ylabel '{}, %'\n"
       "set border 3\nset tics nomirror\nset grid ytics linetype 1 linecolor rgb '#e0e0e0'\n"
       "set key outside right top Left reverse spacing 0.9\n",
-      places.size(), lowest, 100 + 0.02 * (100 - lowest), turned ? "rotate by -45 left" : "", fmt::join(tics, ", "));
+      places.size(), lowest, 100 + 0.02 * (100 - lowest), turned ? "rotate by -45 left" : "", fmt::join(tics, ", "),
+      measure);
 }
 
 std::string data(const std::vector<Curve>& curves, size_t places) {
@@ -75,14 +76,17 @@ std::string data(const std::vector<Curve>& curves, size_t places) {
   return lines + "END\n";
 }
 
-std::string chart(const std::string& title, const std::vector<std::string>& places, const std::vector<Curve>& curves) {
+std::string chart(const std::string& measure, const std::vector<std::string>& places,
+                  const std::vector<Curve>& curves) {
   std::vector<std::string> plots;
   for (const auto& curve : curves) {
     const std::string name = curve.name.empty() ? "notitle" : "title " + gnuplot_string(curve.name, kMostOfName);
     plots.push_back(fmt::format("$data using 1:{} with linespoints {} {}", plots.size() + 2, curve.style, name));
   }
+  std::string title = measure + " of each task since it was learned";
+  if (measure == "accuracy") title[0] = 'A';
   return fmt::format("set title {}\n{}{}plot {}\n", gnuplot_string(title, title.size()),
-                     axes(places, lowest_shown(curves)), data(curves, places.size()), fmt::join(plots, ", "));
+                     axes(places, lowest_shown(curves), measure), data(curves, places.size()), fmt::join(plots, ", "));
 }
 
 // Models are called after the task that each learned last, as long as that tells them apart.
@@ -112,7 +116,7 @@ std::string plot_commands(const AccuracyMatrix& matrix) {
     curves.push_back(std::move(curve));
   }
   curves.push_back({"ACC", kStyleOfAcc, acc_along(matrix)});
-  return chart("Accuracy of each task since it was learned", places_of(matrix), curves);
+  return chart(matrix.measure, places_of(matrix), curves);
 }
 
 }  // namespace mas::tool

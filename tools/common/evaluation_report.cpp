@@ -48,7 +48,7 @@ std::string interval(const std::optional<Statistic>& s, bool sign = false) {
 
 void print_result(std::FILE* out, const AccuracyMatrix& matrix, const Measures& measures) {
   Table table;
-  std::vector<std::string> header{"accuracy, %"};
+  std::vector<std::string> header{matrix.measure + ", %"};
   header.insert(header.end(), matrix.tasks.begin(), matrix.tasks.end());
   table.add(header);
   for (size_t i = 0; i < matrix.models.size(); i++) {

@@ -51,7 +51,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--task", task.names, "NAME", "name of the task, or of each --data [task1, task2, ...]")
       ->take_all()
       ->allow_extra_args(false);
-  add("--scenario", task.scenario, "WHICH", "task, domain or class [task]");
+  add("--scenario", task.scenario, "WHICH", "task, domain, class or facts [by the data]");
   add("--epochs", t.epochs, "N", "passes over the data")->check(count)->capture_default_str();
   add("--batch", t.batch_size, "N", "samples a step")->check(count)->capture_default_str();
   add("--augment", o.augment, "HOW", "random changes of images: crop[:PIXELS] or resized-crop[:SHARE], and flip");

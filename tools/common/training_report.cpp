@@ -40,7 +40,9 @@ void record_results(Model& model, const TrainingOptions& o) {
   for (const auto& result : record_test_results(model, o.task.open)) {
     if (o.common.quiet) continue;
     if (result.accuracy) {
-      print(o.output.report(), "{}: {:.2f} % of the test samples\n", result.task, 100 * *result.accuracy);
+      const bool facts = model.tasks().back().scenario == Scenario::kFacts;
+      print(o.output.report(), "{}: {:.2f} % {}\n", result.task, 100 * *result.accuracy,
+            facts ? "mAP on the test samples" : "of the test samples");
     } else {
       print(o.output.report(), "{}: not tested: {}\n", result.task, result.why);
     }

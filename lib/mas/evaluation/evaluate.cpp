@@ -47,7 +47,7 @@ Row measure_row(Model& model, const std::vector<TaskRecord>& tasks, const OpenOp
 // b_j of forward transfer: the first task's network as it was before its training. Heads of their own transfer nothing.
 Row measure_untrained(const Model& last, const OpenOptions& options) {
   const auto& tasks = last.tasks();
-  if (tasks.size() < 2 || tasks.front().scenario != Scenario::kDomain) return {};
+  if (tasks.size() < 2 || !shares_outputs(tasks.front().scenario)) return {};
   Model fresh(last.file.arch, tasks.front().seed, last.file.script);
   fresh.add_task(tasks.front());
   Counter silent({}, 0);
@@ -139,6 +139,7 @@ AccuracyMatrix evaluate_tasks(std::vector<Model>& models, const OpenOptions& giv
   if (models.size() == 1) {
     matrix = evaluate_one(models.front(), options, progress);
   } else {
+    matrix.measure = measure_of(tasks.front().scenario);
     for (const auto& task : tasks) matrix.tasks.push_back(task.name);
     Counter counter(progress, models.size() * tasks.size());
     for (auto& model : models) {
@@ -203,6 +204,7 @@ void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskR
 AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
                              const EvaluationProgress& progress) {
   AccuracyMatrix matrix;
+  matrix.measure = measure_of(longest(models).tasks().front().scenario);
   auto chosen = DataSpec::parse(spec);
   const auto data = open_for_test(chosen, options);
   matrix.tasks.push_back(chosen.str());
@@ -210,10 +212,11 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
   Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
+    check_vectors(model, model.tasks().back().scenario, *data, spec);
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());
     matrix.learned.push_back(1);
-    matrix.accuracy.push_back({measure_accuracy(model, model.tasks().back(), *data).fraction()});
+    matrix.accuracy.push_back({measure_cell(model, model.tasks().back(), *data, options)});
     counter.next();
   }
   return matrix;

@@ -115,6 +115,7 @@ nlohmann::json to_json(const AccuracyMatrix& matrix, const Measures& measures) {
   auto accuracy = nlohmann::json::array();
   for (const auto& row : matrix.accuracy) accuracy.push_back(to_values(row));
   return {{"schema", "mas-eval/1"},
+          {"measure", matrix.measure},
           {"tasks", matrix.tasks},
           {"models", matrix.models},
           {"learned", matrix.learned},

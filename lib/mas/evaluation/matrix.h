@@ -8,10 +8,12 @@
 
 namespace mas {
 
-/// Accuracies R[i][j], fractions: of model i on task j. A cell is empty where it was not or cannot be measured.
+/// Accuracies R[i][j], fractions: of model i on task j. A cell is empty where it was not or cannot be measured. In
+/// scenario facts they are mean average precisions (retrieval.h).
 struct AccuracyMatrix {
-  std::vector<std::string> tasks;   ///< columns, in the order of learning
-  std::vector<std::string> models;  ///< rows: what each is called
+  std::string measure = "accuracy";  ///< or "mAP"
+  std::vector<std::string> tasks;    ///< columns, in the order of learning
+  std::vector<std::string> models;   ///< rows: what each is called
   /// How many tasks each row's model had learned: row i of the formulas is the one after i tasks.
   std::vector<int64_t> learned;
   std::vector<std::vector<std::optional<double>>> accuracy;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mas/error.h"
+#include "mas/evaluation/retrieval.h"
 
 namespace mas {
 
@@ -15,11 +16,19 @@ std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOption
   return open_dataset(spec, options);
 }
 
+double measure_cell(Model& model, const TaskRecord& task, Dataset& data, const OpenOptions& options) {
+  if (task.scenario == Scenario::kFacts) return measure_retrieval(model, task, data, options.scratch).mean();
+  return measure_accuracy(model, task, data).fraction();
+}
+
+std::string measure_of(Scenario scenario) { return scenario == Scenario::kFacts ? "mAP" : "accuracy"; }
+
 std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
   if (!model.answers(task)) return {};
   const auto data = open_test_data(task, options);
   check_input(model, *data, task.data);
-  return measure_accuracy(model, task, *data).fraction();
+  check_vectors(model, task.scenario, *data, task.data);
+  return measure_cell(model, task, *data, options);
 }
 
 void record_result(ModelFile& file, int64_t learned, const std::string& task, double accuracy) {
@@ -61,7 +70,7 @@ std::vector<TestResult> record_test_results(Model& model, const OpenOptions& opt
 
 void record_transfer(Model& model, const OpenOptions& options) {
   const auto& task = model.tasks().back();
-  if (task.scenario != Scenario::kDomain || model.tasks().size() < 2) return;
+  if (!shares_outputs(task.scenario) || model.tasks().size() < 2) return;
   try {
     const auto accuracy = test_accuracy(model, task, options);
     if (accuracy) record_result(model.file, static_cast<int64_t>(model.tasks().size()) - 1, task.name, *accuracy);
@@ -72,6 +81,7 @@ void record_transfer(Model& model, const OpenOptions& options) {
 
 AccuracyMatrix recorded_matrix(const Model& model) {
   AccuracyMatrix matrix;
+  matrix.measure = measure_of(model.tasks().front().scenario);
   for (const auto& task : model.tasks()) matrix.tasks.push_back(task.name);
   try {
     for (const auto& row : model.file.results) {

@@ -12,7 +12,13 @@ namespace mas {
 /// Opens the test part of the data that a task was learned on; throws Error where there is none.
 std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOptions& options);
 
-/// Accuracy of a model on one task's test data; empty where the model has no outputs for the task.
+/// What a cell of the matrix is: accuracy, or in scenario facts the mean average precision of retrieval. `data` have
+/// labels and fit the model.
+double measure_cell(Model& model, const TaskRecord& task, Dataset& data, const OpenOptions& options);
+
+std::string measure_of(Scenario scenario);  ///< "accuracy" or "mAP"
+
+/// That of a model on one task's test data; empty where the model has no outputs for the task.
 std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options);
 
 /// A row of /results: {"learned": 2, "accuracy": {"t1": 0.98, "t2": 0.97}}.
@@ -30,7 +36,7 @@ struct TestResult {
 std::vector<TestResult> record_test_results(Model& model, const OpenOptions& options);
 
 /// Before the last task is trained: records how well the model does on it already (R[j-1][j] of forward transfer),
-/// which only scenario domain can tell.
+/// which only scenarios domain and facts can tell.
 void record_transfer(Model& model, const OpenOptions& options);
 
 /// The matrix of the rows that a model file carries, a row after each task. `name` is the file, for messages.

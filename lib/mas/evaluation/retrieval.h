@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mas/data/dataset.h"
+#include "mas/model/model.h"
+
+namespace mas {
+
+/// Average precision of a ranking: Σ (R_k − R_k−1) P_k over its distances in ascending order, with precision P and
+/// recall R of all that is as near. Samples at the same distance come at once, so that ties have one value whatever
+/// their order; scikit-learn's average_precision_score. At least one sample has to be relevant. NaN distances aren't
+/// allowed.
+double average_precision(const std::vector<double>& distances, const std::vector<bool>& relevant);
+
+struct Retrieval {
+  std::vector<int64_t> facts;      ///< labels that are asked for: all that samples have
+  std::vector<double> precisions;  ///< average precision of each
+  double mean() const;             ///< mAP
+};
+
+/// Retrieval of images by facts, in eval mode: for each fact of the data all images are ranked by fact_distances(). An
+/// image is relevant where its own fact has all of the asked one's parts with equal vectors: one of <man, riding,
+/// horse> is for <man>, <man, riding> and <man, riding, horse>. A fact that no training saw counts like any other.
+/// Outputs lie in a nameless file in `scratch`; memory is that of a batch and, for some facts at a time, 8 bytes a
+/// sample. Throws NotFinite naming the model, and Error naming data without vectors.
+Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data, const std::string& scratch);
+
+}  // namespace mas

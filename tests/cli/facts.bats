@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# Facts: pictures that are mapped to vectors of words.
+# shellcheck disable=SC2154
+load helper
+
+few=facts,batch=B1,pictures=5
+
+setup_file() {
+  load helper
+  cd "$BATS_FILE_TMPDIR" || return
+  mas-train -q --arch facts --data "$few" --task b1 --epochs 6 --lr 0.003 --batch 32 -o b1.h5
+  mas-importance -q b1.h5 -o important.h5
+  mas-train -q important.h5 --data "facts,batch=B2,pictures=5" --task b2 --epochs 2 --batch 32 -o both.h5
+}
+
+need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "needs python3-torch and python3-h5py"; }
+
+@test "retrieval is what Python computes from the exported network" {
+  need_torch
+  mas-export "$(models)/both.h5" -o net.pt
+  mas-data -q "$few,split=test" -o test.h5
+  mas-eval "$(models)/both.h5" --measure map --json >report.json
+  jq -e '.measure == "mAP" and .fwt != null' report.json
+  want=$(/usr/bin/python3 "$MAS_SOURCE/tests/cli/facts.py" net.pt test.h5)
+  jq -e --argjson want "$want" '.accuracy[-1][0] - $want | fabs < 1e-9' report.json
+  # The same data in a file, and a part of them.
+  mas-eval "$(models)/both.h5" --data test.h5 --json | jq -e --argjson want "$want" '.accuracy[0][0] - $want | fabs < 1e-9'
+  mas-eval "$(models)/both.h5" --data "$few,topic=sport" >part
+  grep -q "^mAP, %" part
+}
+
+@test "importance is that of the concatenated vectors, one sample at a time" {
+  need_torch
+  mas-export "$(models)/b1.h5" -o net.pt
+  mas-data -q "$few,limit=40" -o some.h5  # of all three forms
+  for method in mas exact empirical; do
+    options=(--method ewc --fisher "$method")
+    [ "$method" != mas ] || options=(--method mas)
+    mas-importance -q "$(models)/b1.h5" --data some.h5 "${options[@]}" -o o.h5
+    mas-export o.h5 --format npz --what importance -o o.npz
+    [ "$(/usr/bin/python3 "$MAS_SOURCE/tests/cli/facts.py" net.pt some.h5 o.npz "$method")" = equal ]
+  done
+}
+
+@test "samples of the fisher information tend to the exact one" {
+  for kind in exact sampled; do
+    mas-importance -q "$(models)/b1.h5" --method ewc --fisher $kind -o $kind.h5
+  done
+  mas-eval --importance exact.h5 sampled.h5 --json >agreement
+  jq -e '.others[0].all | (.other_mean / .mean - 1 | fabs < 0.1) and .rank_correlation > 0.9' agreement
+}
+
+@test "facts go through every method that isn't about classes" {
+  next=(--data "facts,batch=B2,pictures=5" --task b2 --epochs 1)
+  for options in "--method local" "--method l2" "--method ewc --fisher sampled"; do
+    # shellcheck disable=SC2086
+    mas-importance -q "$(models)/b1.h5" $options -o o.h5
+    silent mas-train -q o.h5 "${next[@]}" -o m.h5
+  done
+  silent mas-train -q "$(models)/b1.h5" --lambda 0 "${next[@]}" --track si -o m.h5
+  silent mas-train -q --merge mean "$(models)/b1.h5" m.h5 -o merged.h5
+  silent mas-train -q --arch facts --data "$few" --data "facts,batch=B2,pictures=5" --epochs 1 -o joint.h5
+  mas-eval joint.h5 | grep -q "^ACC"
+  resumes_exactly mas-train "$(models)/important.h5" --data "facts,batch=B2,pictures=5" --augment crop:2 --validation 0.2
+  fails 2 "mas-train: --distill: is for classes, and facts have vectors; leave it out" \
+    mas-train "$(models)/b1.h5" "${next[@]}" --distill lwf -o x.h5
+  fails 2 "mas-train: --code: is for classes, and facts have vectors; leave it out" \
+    mas-train --arch facts --data "$few" --code 5 -o x.h5
+}
+
+@test "facts can be learned as classes, by any network, and not mixed up with them" {
+  silent mas-train -q --arch convnet --scenario task --data "$few" --epochs 1 -o classes.h5
+  mas-eval classes.h5 | grep -q "^accuracy, %"
+  silent mas-train -q --arch mlp:20 --data "$few" --epochs 1 -o mlp.h5
+  mas-export mlp.h5 | grep -q "^vectors.weight *48x20"
+  fails 2 "mas-eval: --measure: map is for facts, and these tasks are of classes" mas-eval classes.h5 --measure map
+  fails 2 "mas-eval: --measure: facts are measured by map; leave it out" mas-eval mlp.h5 --measure accuracy
+  fails 2 "mas-eval: --measure: must be accuracy or map, got recall" mas-eval mlp.h5 --measure recall
+  fails 1 "mas-train: classes.h5: its tasks are of scenario task, not facts" \
+    mas-train classes.h5 --scenario facts --data "$few" -o x.h5
+  fails 1 "mas-train: glyphs: has no facts with vectors, which scenario facts needs; see mas(7), FACTS" \
+    mas-train --arch mlp:20 --scenario facts --data glyphs -o x.h5
+  fails 1 "mas-eval: *: samples of *" mas-eval mlp.h5 --data glyphs
+}
+
+# pictures DIRECTORY N: small ones, of which each is another.
+pictures() {
+  mkdir -p "$1"
+  mas-data -q "facts,limit=$2" -o p.h5
+  /usr/bin/python3 -c 'import sys, h5py
+from PIL import Image
+for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpose(1, 2, 0)).save(f"{sys.argv[1]}/{i}.png")' "$1"
+}
+
+@test "a list of facts with vectors of words" {
+  /usr/bin/python3 -c 'import h5py, PIL' 2>/dev/null || skip "needs python3-h5py and python3-pil"
+  pictures p 6
+  printf 'image,subject,predicate,object\np/0.png,man,,\np/1.png,man,riding,\np/2.png,man,riding,horse\np/3.png,dog,,\np/4.png,"wine, glass",,\np/5.png,man,,\n' >list.csv
+  printf 'man 1 0\nriding 0.5 1\nhorse 2 2\ndog -1 0.25\nwine 3 4\nglass 5 6\nother 9 9\n' >words.txt
+  sed -i 's/"wine, glass"/wine glass/' list.csv
+  mas-data list.csv,vectors=words.txt >described
+  grep -q "<man, riding, horse>$" described
+  mas-data -q list.csv,vectors=words.txt -o list.h5
+  h5dump -d /vectors list.h5 | grep -q "(0,0): -1, 0.25, nan, nan, nan, nan"
+  h5dump -d /vectors list.h5 | grep -q ": 1, 0, 0.5, 1, 2, 2"
+  h5dump -d /vectors list.h5 | grep -q ": 4, 5, nan, nan, nan, nan"
+  h5dump -d /labels list.h5 | grep -q "(0): 1, 2, 3, 0, 4, 1"
+  silent mas-train -q --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 --no-results -o list-model.h5
+  silent mas-importance -q list-model.h5 --data list.csv -o o.h5
+  fails 1 "mas-train: list.csv: facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's" \
+    mas-train --arch mlp:8 --data list.csv -o x.h5
+  grep -v horse words.txt >fewer.txt
+  fails 1 "mas-data: list.csv: line 4: no vector of horse in fewer.txt" mas-data list.csv,vectors=fewer.txt
+  printf 'man 1 0\nriding 0.5 1 7\n' >uneven.txt
+  fails 1 "mas-data: uneven.txt: line 2: 3 values, but the vectors before have 2" mas-data list.csv,vectors=uneven.txt
+  fails 1 "mas-data: glyphs: vectors= is for lists of facts; leave it out" mas-data glyphs,vectors=words.txt
+  fails 1 "mas-data: p: vectors= is for lists of facts; leave it out" mas-data p,vectors=words.txt
+}
+
+@test "lists of facts that can't be are said by line" {
+  touch 1.png
+  bad() {
+    printf '%b' "$2" >bad.csv
+    fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
+  }
+  bad "line 1: no column object" 'image,subject,predicate\n1.png,man,\n'
+  bad "line 2: 3 fields, but line 1 has 4" 'image,subject,predicate,object\n1.png,man,riding\n'
+  bad "line 3: no image" 'image,subject,predicate,object\n1.png,man,,\n,man,,\n'
+  bad "line 2: no subject" 'image,subject,predicate,object\n1.png,,riding,\n'
+  bad "line 2: an object without a predicate" 'image,subject,predicate,object\n1.png,man,,horse\n'
+  bad "line 2: 2.png: no such file or directory" 'image,subject,predicate,object\n2.png,man,,\n'
+  bad "no pictures below its first line" 'image,subject,predicate,object\n'
+  fails 2 "mas-data: topic=arts: must be one of food, furniture, sport" mas-data facts,topic=arts
+}
