@@ -5,7 +5,7 @@
 #
 #   data/recipes/choose-lambda.sh --method ewc --scenario task [--sequence split|permuted] [--lambdas "1 10 100"]
 #                                 [--tasks "NAME=SPEC ..."] [--seeds "101 102"] [--jobs N] [--data SPEC] [--arch ARCH]
-#                                 [--init WEIGHTS] [--epochs N] [--xi N] [--train "OPTIONS"]
+#                                 [--init WEIGHTS] [--epochs N] [--batch N] [--xi N] [--train "OPTIONS"]
 #                                 [--step gradient|proximal] [--models FOLDER] [--plot FILE.svg]
 #
 # --train: more options for every mas-train, such as "--optimizer sgd --lr 0.1" (--lr 0.001 unless given).
@@ -18,10 +18,10 @@ set -euo pipefail
 . "$(dirname "$0")/sequence.sh"
 method=mas scenario=task sequence=split lambdas="0.01 0.1 1 10 100 1000" seeds="101 102" jobs=$cores
 data=mnist,pad=2,normalize=0.1:0.2752 arch=mlp:400,400 epochs=4 models=$root/build/choose-lambda plot='' xi=0.001
-tasks='' init='' train='--lr 0.001' step=gradient
-parse_options "method scenario sequence lambdas tasks seeds jobs data arch init epochs models plot xi train step" "$@"
+tasks='' init='' train='--lr 0.001' step=gradient batch=128
+parse_options "method scenario sequence lambdas tasks seeds jobs data arch init epochs batch models plot xi train step" "$@"
 [ -z "$plot" ] || need gnuplot
-training=(--epochs "$epochs" --batch 128)
+training=(--epochs "$epochs" --batch "$batch")
 read -ra words <<<"$train"
 training+=("${words[@]}")
 data=$data,split=train:0.9 sets=$tasks

@@ -21,13 +21,33 @@ parse_options() {
     name=${1#--}
     if [ "$1" = "$name" ] || [[ $names != *" $name "* ]]; then
       names=${names% }
-      echo "${0##*/}: $1: unknown option; known are${names// / --}" >&2
-      exit 2
+      wrong_usage "$1: unknown option; known are${names// / --}"
     fi
-    [ $# -gt 1 ] || { echo "${0##*/}: $1: needs a value" >&2; exit 2; }
+    [[ $# -gt 1 && $2 == *[![:space:]]* ]] || wrong_usage "$1: needs a value"
+    check_value "$1" "$2"
     printf -v "${name//-/_}" '%s' "$2"
     shift 2
   done
+}
+wrong_usage() { echo "${0##*/}: $1" >&2; exit 2; }
+
+# check_value OPTION VALUE: of what the recipes themselves count with or take apart.
+check_value() {
+  local word words
+  read -rd '' -a words <<<"$2" || true
+  case $1 in
+    --jobs | --count | --epochs)
+      [[ $2 =~ ^[1-9][0-9]{0,3}$ ]] || wrong_usage "$1: must be a whole number from 1 to 9999, got $2" ;;
+    --seeds | --choose-seeds)
+      for word in "${words[@]}"; do
+        [[ $word =~ ^(0|[1-9][0-9]{0,17})$ ]] || wrong_usage "$1: must be whole numbers such as \"1 2 3\", got $word"
+      done ;;
+    --tasks)
+      for word in "${words[@]}"; do
+        [[ $word == [!.=-]*=[!,]* && ${word%%=*} != *[/,]* ]] ||
+          wrong_usage "$1: must be NAME=SPEC ..., names without slashes and commas, specs without blanks, got $word"
+      done ;;
+  esac
 }
 
 # command_line "$@": what was called, for pages.
@@ -43,17 +63,25 @@ command_line() {
 }
 
 # prepare FOLDER: of the models, which were made with these settings: `data`, or the string `sets` of several, `arch`, `init`
-# and the options for every mas-train in the array `training`, which it completes. Says once, before any work, where
-# something isn't there.
+# and the options for every mas-train in the array `training`, which it completes, `xi` and `step` where they are set. Says once,
+# before any work, where something isn't there, or where another recipe is at work in the folder: its processes hold the lock,
+# also those that it left behind.
 prepare() {
-  local settings="${data-$sets} $arch ${init:+$init }${training[*]}"
-  need jq
+  local settings="${data-$sets} $arch ${init:+$init }${training[*]}${xi:+ xi $xi}${step:+ $step}" lock
+  need jq flock
   if [ -n "${data-}" ]; then
     mas-data -q "$data"
     [[ $data == *split=* ]] || mas-data -q "$data,split=test"
   fi
   mkdir -p "$1"
-  if [ -e "$1/settings" ] && [ "$(<"$1/settings")" != "$settings" ]; then
+  exec {lock}>"$1/lock"
+  if ! flock -n "$lock"; then
+    echo "${0##*/}: $1: another recipe, or what one that was ended began, is at work there; wait, or name another folder with --models" >&2
+    exit 1
+  fi
+  # Where the first run failed there are settings, but no model.
+  if [ -e "$1/settings" ] && [ "$(<"$1/settings")" != "$settings" ] &&
+    [ -n "$(find "$1" -path "$1/data" -prune -o -name '*.h5' -print -quit)" ]; then
     echo "${0##*/}: $1: has models made with other settings ($(<"$1/settings")); name another folder with --models" >&2
     exit 1
   fi

@@ -85,6 +85,34 @@ restarts() {
     "$recipes/authors-demo.sh" "${tiny[@]}" --epochs 3 --seeds 1 --lambda 1
 }
 
+@test "values that a recipe can't use are said before any work" {
+  for jobs in 0 -1 abc 1.5 99999999999999999999; do
+    fails 2 "split-mnist.sh: --jobs: must be a whole number from 1 to 9999, got $jobs" \
+      "$recipes/split-mnist.sh" "${tiny[@]}" --jobs "$jobs"
+  done
+  for option in --seeds --methods --jobs --models; do
+    fails 2 "permuted-mnist.sh: $option: needs a value" "$recipes/permuted-mnist.sh" "$option" " "
+  done
+  fails 2 'choose-lambda.sh: --seeds: must be whole numbers such as "1 2 3", got x' "$recipes/choose-lambda.sh" --seeds "1 x"
+  fails 2 "eight-tasks.sh: --tasks: must be NAME=SPEC ..., *, got folder,size=8" \
+    "$recipes/eight-tasks.sh" --tasks "a=my folder,size=8"
+  fails 2 "two-tasks.sh: --tasks: must be NAME=SPEC ..., *, got ../x=glyphs" "$recipes/two-tasks.sh" --tasks "../x=glyphs"
+  [ ! -e m ] && [ ! -e o ]
+}
+
+@test "one recipe at a time is at work in a folder of models, with one setting" {
+  choose=("$recipes/choose-lambda.sh" --tasks "a=$few,classes=0-1 b=$few,classes=2-3" --lambdas 1 --seeds 101 --models m --method si)
+  # Where the first run failed, there is nothing to be mixed up with.
+  run ! "${choose[@]}" --arch mpl:8
+  "${choose[@]}" --arch mlp:8 --epochs 1 --xi 100 >/dev/null
+  fails 1 "choose-lambda.sh: m: has models made with other settings (*xi 100*); name another folder with --models" \
+    "${choose[@]}" --arch mlp:8 --epochs 1 --xi 0.1
+  exec {lock}>m/lock
+  flock -n "$lock"
+  fails 1 "choose-lambda.sh: m: another recipe, *, is at work there; wait, or name another folder with --models" \
+    "${choose[@]}" --arch mlp:8 --epochs 1 --xi 100
+}
+
 @test "two-tasks.sh: every ordered pair by every method, with the importance of other data" {
   restarts "$recipes/two-tasks.sh" "${images[@]}" --tasks "a=$few,classes=0-2 b=$few,classes=3-5" \
     --methods "finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas-test mas-both"
