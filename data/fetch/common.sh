@@ -12,8 +12,9 @@ needs=()
 # they lie elsewhere, URLs; checks them, runs COMMAND among them, and only then puts the folder in its place: it is there whole
 # or not at all. Without a published checksum, -, the size is checked; else it only tells how much comes.
 fetch_set() {
-  local name=$1 urls=$2 finish=${3:-true} home target files sum size file elsewhere
-  home=${MAS_DATA:-$HOME/.local/share/mas}
+  local name=$1 urls=$2 finish=${3:-true} home target files sum size file elsewhere said
+  home=${MAS_DATA:-${HOME:+$HOME/.local/share/mas}}
+  [ -n "$home" ] || fail "neither MAS_DATA nor HOME is set; MAS_DATA=FOLDER names a place"
   target=$home/$name
   if [ -e "$target" ] || [ -L "$target" ]; then
     say "$target is there already"
@@ -22,9 +23,12 @@ fetch_set() {
   files=$(cat)
   announce "$target" "$urls" <<<"$files"
   need "${needs[@]}"
-  mkdir -p "$home"
+  said=$(mkdir -p -- "$home" 2>&1) || true
+  if [ ! -d "$home" ] || [ ! -w "$home" ]; then
+    fail "$home: can't be written to${said:+ (${said##*: })}; MAS_DATA=FOLDER names another place"
+  fi
   check_room "$home"
-  partial=$(mktemp -d "$home/.$name.XXXXXX")
+  partial=$(mktemp -d -- "$home/.$name.XXXXXX")
   trap 'rm -rf "$partial"' EXIT
   (
     cd "$partial" || exit

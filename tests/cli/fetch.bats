@@ -139,6 +139,19 @@ photos() {
   refuses "train-images-idx3-ubyte.gz: wrong checksum (SHA-256), so nothing is kept" mnist
 }
 
+@test "a place that can't be written to is said in a line" {
+  refused() {
+    run -1 --separate-stderr "$fetch/mnist.sh"
+    # shellcheck disable=SC2154
+    [[ ${stderr_lines[-1]} == "mnist.sh: $1; MAS_DATA=FOLDER names "* ]]
+  }
+  touch file
+  MAS_DATA=$PWD/file refused "$PWD/file: can't be written to (File exists)"
+  MAS_DATA=/dev/null/x refused "/dev/null/x: can't be written to (Not a directory)"
+  unset HOME MAS_DATA
+  refused "neither MAS_DATA nor HOME is set"
+}
+
 @test "what comes, and too little room for it, is said before anything is downloaded" {
   mkdir bin modules
   printf '#!/bin/sh\necho Filesystem\necho "/dev/x 1 1 2000 1 /"\n' >bin/df
