@@ -53,8 +53,3 @@ need_sets() {
   printf '%s' "$missing" | sed '/^$/d' >&2
   return 1
 }
-
-# of_task I MEASURE FILE: mean and deviation of the task's accuracy or drop, from what summarise() wrote.
-of_task() {
-  jq -r --argjson i "$1" --arg name "$2" "$percent"'group[$name][$i] | if . then spread else "-" end' "$3"
-}

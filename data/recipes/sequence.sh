@@ -130,6 +130,7 @@ test_spec() {
 # learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the
 # penalty's; `init` has first weights. In the folder `firsts`, where there is one, models after a first task are kept for
 # other runs that begin alike. What in_parallel() calls may do nothing else: the processor's time so far goes to a file beside OUT.
+# Importance is measured on `fed_specs`, where they are set. Where `keep_each` is, the model after each task stays as OUT.TASK.
 # An estimator is a method too: MAS with it, the Ω of each task divided by its mean; and so is mas-test or mas-both, with
 # Ω of the test part, whose labels nobody reads, or of both.
 learn() {
@@ -142,13 +143,11 @@ learn() {
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
-  local start=() next=(--lambda "$lambda") every=() importance=() fed=train states=() model=$out.part
+  local start=() next=(--lambda "$lambda") every=() importance=() states=() model=$out.part
   [ "$lambda" = 0 ] || next+=(--penalty-step "${step:-gradient}")  # with 0 mas-train refuses to be told a step
   case $method in
     finetune) next=(--lambda 0) ;;
-    mas) importance=(--method mas) ;;
-    mas-test) importance=(--method mas) fed=test ;;
-    mas-both) importance=(--method mas) fed="train test" ;;
+    mas | mas-test | mas-both) importance=(--method mas) ;;
     per-sample | batch:*) importance=(--method mas --estimator "$method" --combine normalised) ;;
     local) importance=(--method local) ;;
     ewc) importance=(--method ewc) ;;
@@ -171,16 +170,23 @@ learn_in_turn() {
       imm-mode) mas-importance -q --threads "$threads" "$model" --method ewc --reset -o "$out.$name" ;;
     esac
     states+=("$out.$name")
+    [ -z "${keep_each:-}" ] || cp "$model" "$out.$name"
     if [ "$task" = "${tasks[-1]}" ] || [ "${#importance[@]}" -eq 0 ]; then continue; fi
-    local part
-    for part in $fed; do
-      [ "$part" = train ] || importance+=(--data "$(test_spec "$data")")
-      mas-importance -q --threads "$threads" "$model" "${importance[@]}" -o "$model"
-    done
-    [ "$fed" = train ] || importance=(--method mas)
+    local spec fed=()
+    for spec in $(specs_fed "$method" "$data"); do fed+=(--data "$spec"); done
+    mas-importance -q --threads "$threads" "$model" "${importance[@]}" "${fed[@]}" -o "$model"
   done
   case $method in
     imm-*) mas-train -q --merge "${method#imm-}" "${states[@]}" -o "$model" && rm "${states[@]}" ;;
+  esac
+}
+
+# specs_fed METHOD SPEC: of the data that importance is measured on, where they aren't those that the task has learned.
+specs_fed() {
+  case $1 in
+    mas-test) test_spec "$2" ;;
+    mas-both) echo "$2 $(test_spec "$2")" ;;
+    *) echo "${fed_specs:-}" ;;
   esac
 }
 
@@ -263,6 +269,11 @@ percent='
 # method has no such measure, as joint training and merging have no forgetting.
 cell() {
   jq -r --arg name "$1" --argjson digits "${3:-2}" "$percent"' group[$name] | if . then spread($digits) else "-" end' "$2"
+}
+
+# of_task I MEASURE FILE: mean and deviation of the task's accuracy or drop, from what summarise() wrote.
+of_task() {
+  jq -r --argjson i "$1" --arg name "$2" "$percent"'group[$name][$i] | if . then spread else "-" end' "$3"
 }
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.

@@ -140,3 +140,33 @@ restarts() {
   [ "$(grep -c 'published at http.*; data/fetch/[a-z]*.sh gets it' <<<"$output")" -eq 8 ]
   [ ! -e m ] && [ ! -e o ]
 }
+
+facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
+
+@test "facts in two and in four tasks, by every method" {
+  restarts "$recipes/facts-two-tasks.sh" "${facts[@]}"
+  number='-?[0-9]+[.][0-9]{2}'
+  [ "$(grep -cE "^\| (finetune|imm-mean|imm-mode|si|ewc|mas|local|joint) \| [01] \| $number \((-|$number)\) \| $number \($number\) \| $number \|$" first)" -eq 8 ]
+  jq -e '.results | length == 8' o/facts-two-tasks.json
+  rm -r m
+  restarts "$recipes/facts-four-tasks.sh" "${facts[@]}" --methods "mas joint"
+  [ "$(grep -cE "^\| (mas|joint) \| [01]( \| $number \((-|$number)\)){4} \| $number \|$" first)" -eq 2 ]
+}
+
+@test "facts that are used are what importance is measured on" {
+  command -v gnuplot >/dev/null || skip "needs gnuplot"
+  restarts "$recipes/facts-adaptation.sh" "${facts[@]}" --methods "finetune mas"
+  [ "$(grep -cE '^\| (finetune \| 0 \| -|mas \| 1 \| B1[12]?) (\| [0-9.]+ ){3}\|$' first)" -eq 4 ]
+  fed() { h5dump -a /importance/count "$1" | sed -n 's/.*(0): //p'; }
+  [ "$(fed m/mas-B11-1-1.h5)" -eq 120 ] && [ "$(fed m/mas-B1-1-1.h5)" -eq 240 ]
+  rm -r m
+  restarts "$recipes/facts-sport.sh" "${facts[@]}" --methods "finetune mas joint"
+  [ "$(grep -cE '^\| (finetune|mas) \| [01] (\| [0-9.]+ ){4}\|$' first)" -eq 2 ]
+  grep -qE '^\| joint \| 0 \| \| \| \| [0-9.]+ \|$' first
+  [ "$(fed m/mas-1-1.h5.B22)" -eq 25 ]  # of five facts of sport
+  grep -q '</svg>' o/facts-sport.svg
+  rm -r m
+  restarts "$recipes/online.sh" "${facts[@]}" --pictures 20
+  [ "$(grep -cE '^\| (160|40|0) (\| [0-9.]+ ){5}\|$' first)" -eq 3 ]
+  [ "$(fed m/mas-1-1.h5)" -eq 200 ]
+}

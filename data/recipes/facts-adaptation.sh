@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What a network is used for is what it keeps, as in table 4 of the MAS paper: after half B1 of the facts, importance is measured
+# on pictures of its one half, B11, of its other, B12, or of both; then B2 is learned. Mean average precision of each half in
+# the end. No label is read for importance.
+#
+#   data/recipes/facts-adaptation.sh [--quick] [--methods "..."] [--seeds "1 2 3"] [--epochs N] [--pictures N] [--lambda N]
+#                                    [--experiment NAME] [--jobs N] [--models FOLDER] [--out FOLDER]
+#
+# --quick: one seed of fewer pictures and epochs. Models stay in --models (build/facts-adaptation), and those that are there
+# are not learned again.
+
+# shellcheck disable=SC2154
+set -euo pipefail
+. "$(dirname "$0")/sequence.sh"
+. "$(dirname "$0")/facts.sh"
+command=$(command_line "$@")
+facts_settings facts-adaptation "finetune mas local" "$@"
+
+model() { echo "$models/$1-$2-$(lambda_of "$experiment" "$1" facts)-$3.h5"; }  # METHOD FED SEED
+run() {
+  local batch at
+  at=$(model "$@")
+  fact_tasks "B1 B2" "$3"
+  fed_specs=$(fact_spec "$2" "$3")
+  learn "$1" facts "$3" "$(lambda_of "$experiment" "$1" facts)" "$at"
+  for batch in B11 B12 B2; do
+    [ -s "$at.$batch" ] || { retrieval "$at" "$(fact_spec "$batch" "$3")" >"$at.part" && mv "$at.part" "$at.$batch"; }
+  done
+}
+cells() {
+  local method fed
+  for method in $methods; do
+    for fed in B11 B12 B1; do [ "$method-$fed" = finetune-B11 ] || [ "$method" != finetune ] || continue; echo "$method $fed"; done
+  done
+}
+results=() used=()
+in_parallel run < <(cells | while read -r cell; do for seed in $seeds; do echo "$cell $seed"; done; done)
+while read -r method fed; do
+  for seed in $seeds; do used+=("$(model "$method" "$fed" "$seed")"); done
+done < <(cells)
+{
+  printf '| | λ | importance of | B11 | B12 | B2 |\n|---|---|---|---|---|---|\n'
+  while read -r method fed; do
+    row="| $method | $(lambda_of "$experiment" "$method" facts) | $fed |"
+    [ "$method" != finetune ] || row="| $method | 0 | - |"
+    for batch in B11 B12 B2; do
+      files=()
+      for seed in $seeds; do files+=("$(model "$method" "$fed" "$seed").$batch"); done
+      row+=" $(spread_of "${files[@]}") |"
+      jq -s . "${files[@]}" >"$models/$method-$fed-$batch.json"
+      results+=("$method, importance of $fed, mAP of $batch=$models/$method-$fed-$batch.json")
+    done
+    printf '%s\n' "$row"
+  done < <(cells)
+} >"$models/table"
+write_json "$out/$name.json" "${results[@]}"
+page "Importance of what is used" <"$models/table"

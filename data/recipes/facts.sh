@@ -1,0 +1,85 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2317
+# Sequences of facts of the built-in generator, for recipes that source this file after sequence.sh.
+
+# facts_settings NAME "METHODS" OPTION...: of the recipe NAME, from its command line. --quick is one seed of fewer pictures and
+# epochs. --lambda is for all methods; without it lambdas.txt says it, by the name `experiment`.
+facts_settings() {
+  local given=() option quick=''
+  for option in "${@:3}"; do
+    if [ "$option" = --quick ]; then quick=yes; else given+=("$option"); fi
+  done
+  name=$1 methods=$2 seeds="1 2 3" epochs=20 pictures=50 experiment=facts lambda='' jobs=$cores
+  [ -z "$quick" ] || { seeds=1 epochs=10 pictures=25; }
+  models=$root/build/$name out=$root/data/results
+  parse_options "methods seeds epochs pictures experiment lambda jobs models out" "${given[@]}"
+  sets="facts,pictures=$pictures" arch=facts
+  training=(--epochs "$epochs" --batch 35 --lr 0.001)  # the paper's batch
+  for option in $methods; do lambda_of "$experiment" "$option" facts >/dev/null; done
+  prepare "$models"
+  firsts=$models/first
+}
+
+# Each seed has a world, and so halves, of its own.
+fact_spec() { echo "$sets,batch=$1,seed=$2${3:+,topic=$3}"; }  # BATCH SEED [TOPIC]
+fact_tasks() {  # "BATCHES" SEED
+  local batch
+  tasks=()
+  for batch in $1; do tasks+=("$batch=$(fact_spec "$batch" "$2")"); done
+}
+
+# retrieval MODEL SPEC: mAP on its test part, a fraction.
+retrieval() { mas-eval -q --threads "$threads" "$1" --data "$2" --measure map --json | jq '.accuracy[-1][0]'; }
+
+# spread_of FILE...: of one number in each, in percent: mean and deviation.
+spread_of() {
+  cat "$@" | jq -rs "$percent"'
+    (add / length) as $mean | length as $n
+    | {mean: $mean, deviation: (if $n > 1 then (map((. - $mean) | . * .) | add / ($n - 1) | sqrt) else null end)} | spread'
+}
+
+# made_of: how the networks of a page were trained.
+made_of() {
+  printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`%s.\n' \
+    "$pictures" "$arch" "${training[*]}" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
+  printf 'mAP in %%: mean ± standard deviation over seeds. mas is g-MAS, local l-MAS; joint sees all at once.\n\n'
+}
+
+# facts_sequence "BATCHES": learns them in turn by each of the methods, and writes the page's table and JSON.
+facts_sequence() {
+  batches=$1
+  model() { echo "$models/$1-$(lambda_of "$experiment" "$1" facts)-$2.h5"; }  # METHOD SEED
+  run() {
+    fact_tasks "$batches" "$2"
+    learn "$1" facts "$2" "$(lambda_of "$experiment" "$1" facts)" "$(model "$@")"
+  }
+  summary_file() { echo "$models/$1.json"; }  # METHOD
+  results=() used=()
+  # shellcheck disable=SC2086
+  learn_cells < <(printf '%s\n' $methods)
+  local method i batch head='| | λ |' rule='|---|---|' row
+  for method in $methods; do results+=("$method=$(summary_file "$method")"); done
+  write_json "$out/$name.json" "${results[@]}"
+  for batch in $batches; do head+=" $batch (drop) |" rule+='---|'; done
+  printf '%s mean |\n%s---|\n' "$head" "$rule"
+  for method in $methods; do
+    row="| $method | $(lambda_of "$experiment" "$method" facts) |" i=0
+    for batch in $batches; do
+      row+=" $(of_task "$i" accuracy "$(summary_file "$method")") ($(of_task "$i" drop "$(summary_file "$method")")) |"
+      i=$((i + 1))
+    done
+    printf '%s\n' "$row $(cell acc "$(summary_file "$method")") |"
+  done >"$models/rows"
+  cat "$models/rows"
+}
+
+# page TITLE: from standard input, below what says how it was made.
+page() {
+  {
+    printf '# %s\n\n' "$1"
+    made_by
+    made_of
+    cat
+  } >"$out/$name.md.part"
+  mv "$out/$name.md.part" "$out/$name.md"
+  cat "$out/$name.md"
+}
