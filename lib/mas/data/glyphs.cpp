@@ -6,17 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "mas/data/drawing.h"
 #include "mas/data/formats.h"
 #include "mas/error.h"
 #include "mas/random.h"
 #include "mas/text.h"
 
-// A fused multiply-add rounds once where x86-64 rounds twice.
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("fp-contract=off")
-#endif
+#include "mas/data/strict_floats.h"
 
 namespace mas {
 namespace {
@@ -39,8 +35,6 @@ struct Options {
   float difficulty = kDefaultDifficulty;
   int64_t samples = kDefaultSamples, kinds = kDefaultKinds;
 };
-
-float spread(SplitMix64& random, float width) { return (2 * random.uniform() - 1) * width; }
 
 Glyph make_glyph(uint64_t seed, int64_t kind) {
   SplitMix64 random(SplitMix64::mix(seed + 0x676C797068u) + static_cast<uint64_t>(kind));
@@ -82,13 +76,7 @@ class Canvas {
   }
 
   void store(SplitMix64& random, float noise, uint8_t* out) const {
-    for (size_t i = 0; i < pixels_.size(); i += 8) {
-      uint64_t bits = random.next();
-      for (size_t k = i; k < i + 8; ++k, bits >>= 8) {
-        const float value = pixels_[k] + (static_cast<float>(bits & 255) / 127.5f - 1) * noise;
-        out[k] = static_cast<uint8_t>(std::clamp(value, 0.0f, 1.0f) * 255.0f + 0.5f);
-      }
-    }
+    store_noisy(pixels_.data(), pixels_.size(), random, noise, out);
   }
 
  private:

@@ -7,11 +7,8 @@
 #include <cmath>
 #include <string>
 
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("fp-contract=off")
-#endif
+#include "mas/data/drawing.h"
+#include "mas/data/strict_floats.h"
 
 namespace mas::facts {
 namespace {
@@ -26,8 +23,6 @@ constexpr std::array<Colour, 4> kSubjectColours{
     {{0.9f, 0.2f, 0.2f}, {0.2f, 0.4f, 0.9f}, {0.2f, 0.75f, 0.3f}, {0.9f, 0.8f, 0.2f}}};
 constexpr std::array<Colour, 4> kObjectColours{
     {{0.95f, 0.5f, 0.1f}, {0.2f, 0.8f, 0.8f}, {0.75f, 0.3f, 0.8f}, {0.95f, 0.95f, 0.95f}}};
-
-float spread(SplitMix64& random, float width) { return (2 * random.uniform() - 1) * width; }
 
 // Where a thing's own coordinates, 1 from its middle to its ends, lie in the picture.
 struct Pose {
@@ -70,13 +65,7 @@ class Canvas {
   }
 
   void store(SplitMix64& random, float noise, uint8_t* out) const {
-    for (size_t i = 0; i < values_.size(); i += 8) {
-      uint64_t bits = random.next();
-      for (size_t k = i; k < i + 8; ++k, bits >>= 8) {
-        const float value = values_[k] + (static_cast<float>(bits & 255) / 127.5f - 1) * noise;
-        out[k] = static_cast<uint8_t>(std::clamp(value, 0.0f, 1.0f) * 255.0f + 0.5f);
-      }
-    }
+    store_noisy(values_.data(), values_.size(), random, noise, out);
   }
 
  private:

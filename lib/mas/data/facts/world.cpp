@@ -9,12 +9,7 @@
 #include "mas/error.h"
 #include "mas/random.h"
 
-// Vectors are the same on every machine: see glyphs.cpp.
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("fp-contract=off")
-#endif
+#include "mas/data/strict_floats.h"
 
 namespace mas::facts {
 namespace {
