@@ -100,7 +100,8 @@ class Pictures {
   std::string identity() const {
     Fingerprint content;
     const auto add = [&](const auto& value) { content.add(&value, sizeof value); };
-    for (int64_t value : {sides_.first, sides_.second, int64_t{fit_.size.has_value()}, int64_t{fit_.square}})
+    for (int64_t value : {sides_.first, sides_.second, int64_t{fit_.size.has_value()}, int64_t{fit_.square},
+                          int64_t{fit_.crop.has_value()}})
       add(value);
     for (int64_t row = 0; row < list_.names.size(); ++row) {
       const auto name = list_.names[row];

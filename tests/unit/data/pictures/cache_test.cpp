@@ -63,6 +63,14 @@ TEST_CASE("a cache isn't made again for the same pictures, and is for others") {
   CHECK(at::equal(images(folder.path() + ",size=3,cache=" + (folder / "c.h5")), images(folder.path() + ",size=3")));
 }
 
+TEST_CASE("a cache of cut pictures isn't taken for one of pictures that have that size") {
+  Folder folder, other;
+  write_pictures(folder);
+  const auto cache = ",cache=" + (other / "c.h5");
+  CHECK(images(folder.path() + ",crop=3x2" + cache).size(0) == 71);
+  CHECK(contains(failure(folder.path() + cache), "large.bmp: 5 x 7 pixels (height x width), but "));
+}
+
 TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that is none is left alone") {
   Folder folder;
   write_pictures(folder);
