@@ -138,6 +138,27 @@ TEST_CASE("what a PNG has beside its pixels is left out, whatever is in it") {
                  "a part of an unknown kind, ABCD"));
 }
 
+TEST_CASE("a BMP whose masks the decoder wouldn't heed is refused") {
+  Folder folder;
+  const auto error_of_masks = [&](int bits, std::vector<uint32_t> masks) {
+    std::string bytes = bmp(1, 1, 7);
+    bytes[28] = static_cast<char>(bits);
+    bytes[30] = 3;   // BI_BITFIELDS
+    bytes[10] = 66;  // where the pixels begin
+    std::string between;
+    for (uint32_t mask : masks)
+      for (int shift : {0, 8, 16, 24}) between += static_cast<char>(mask >> shift);
+    return error_of(folder.write("m.bmp", bytes.insert(54, between)));
+  };
+  for (const auto& masks : {std::vector<uint32_t>{0xff, 0xff00, 0xff0000}, {0xff000000, 0xff0000, 0xff00}})
+    CHECK(contains(error_of_masks(32, masks), "m.bmp: BMP of 32 bits whose masks ("));
+  CHECK(contains(error_of_masks(16, {0xf00, 0xf0, 0xf}),
+                 "BMP of 16 bits whose masks (f00, f0, f) aren't read; convert it to PNG"));
+  CHECK(error_of_masks(32, {0xff0000, 0xff00, 0xff}) == "");
+  CHECK(error_of_masks(16, {0x7c00, 0x3e0, 0x1f}) == "");
+  CHECK(error_of_masks(16, {0xf800, 0x7e0, 0x1f}) == "");
+}
+
 TEST_CASE("a picture is turned as EXIF says") {
   Folder folder;
   const std::string plain = content(kSmall + "colour.jpg");
