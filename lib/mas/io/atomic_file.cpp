@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <new>
@@ -103,6 +104,15 @@ void complete(int fd, const Target& target) {
   sync(fd, target.name);
 }
 
+// Gives a file a name that nobody has; else the errno. Not every file system does that in one step.
+int rename_to_new(const fs::path& from, const fs::path& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  struct stat status;
+  if (lstat(to.c_str(), &status) == 0) return EEXIST;
+  return rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
 // What is to take the target's place: without a name until it is complete, so that even a killed process leaves
 // nothing; where the file system can't do that, under another name in the same folder.
 class Draft {
@@ -123,7 +133,8 @@ class Draft {
   int descriptor() const { return file_; }
   const std::string& name() const { return target_.name; }
 
-  void commit() {
+  // `only_known`: not in the place of what nobody had looked at when this began.
+  void commit(bool only_known = false) {
     complete(file_, target_);
     if (path_.empty()) {
       const std::string self = own_name(file_);
@@ -132,7 +143,13 @@ class Draft {
       });
     }
     file_.close_checked(target_.name);
-    if (rename(path_.c_str(), target_.path.c_str()) < 0) fail(target_.name, errno);
+    if (only_known && !target_.exists) {
+      const int code = rename_to_new(path_, target_.path);
+      if (code == EEXIST) throw Error(target_.name, "came into being meanwhile, and isn't replaced; name another file");
+      if (code != 0) fail(target_.name, code);
+    } else if (rename(path_.c_str(), target_.path.c_str()) < 0) {
+      fail(target_.name, errno);
+    }
     path_.clear();
     const Descriptor directory(open(target_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory >= 0) sync(directory, target_.name);
@@ -286,7 +303,7 @@ void Replacement::write(int64_t offset, const void* bytes, size_t count) {
 
 void Replacement::commit() {
   if (ftruncate(impl_->draft.descriptor(), impl_->end) < 0) fail(impl_->draft.name(), errno);
-  impl_->draft.commit();
+  impl_->draft.commit(/*only_known=*/true);
 }
 
 void check_output(const std::string& path) {

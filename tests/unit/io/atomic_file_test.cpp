@@ -186,6 +186,16 @@ TEST_CASE("a replacement takes the target's place on commit, with its permission
   CHECK(error_of([] { mas::Replacement("/dev/null"); }) == "/dev/null: isn't a regular file");
 }
 
+TEST_CASE("a replacement of nothing doesn't replace what came meanwhile") {
+  const Scratch scratch;
+  mas::Replacement replacement(scratch / "f");
+  replacement.write(0, "new", 3);
+  put(scratch / "f", "mine");
+  CHECK(error_of([&] { replacement.commit(); }) ==
+        scratch / "f" + ": came into being meanwhile, and isn't replaced; name another file");
+  CHECK(get(scratch / "f") == "mine");
+}
+
 TEST_CASE("room that isn't there, and a write beyond the limit, are errors and no signals") {
   const Scratch scratch;
   const int status = in_child([&] {

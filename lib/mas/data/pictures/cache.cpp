@@ -15,6 +15,8 @@
 namespace mas {
 namespace {
 
+namespace fs = std::filesystem;
+
 // What lies before HDF5's part tells all that is to be known, so that the file isn't parsed.
 constexpr const char* kMark = "mas decoded pictures 1";
 constexpr int64_t kHeader = 512;
@@ -38,8 +40,10 @@ std::string checksum(const uint8_t* bytes, int64_t count) {
 
 bool ends_within(int64_t offset, int64_t bytes, int64_t size) { return offset >= kHeader && offset <= size - bytes; }
 
-// Nothing where it was made of other pictures. `strict`: throws where it is no cache at all.
-Cache open(const std::string& path, const std::string& identity, const Source& pictures, bool strict) {
+// Nothing where there is none, or it was made of other pictures. `strict`: throws where it is no cache at all.
+Cache find(const std::string& path, const std::string& identity, const Source& pictures, bool strict) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return {};
   Cache cache{std::make_shared<File>(path)};
   const auto lines = cut(cache.file->text(0, kHeader), '\n');
   if (lines[0] != kMark && !strict) return {};
@@ -51,6 +55,17 @@ Cache open(const std::string& path, const std::string& identity, const Source& p
                     ends_within(cache.images, pictures.rows * pictures.row_bytes(), size) &&
                     ends_within(cache.checksums, pictures.rows * kChecksumBytes, size);
   return fits ? cache : Cache();
+}
+
+// What lies there may be another file by now than before the pictures were decoded: a user's is an error, and another
+// process's cache of the same pictures as good.
+void commit(Replacement& file, const Source& pictures, const std::string& identity, const std::string& path) {
+  if (find(path, identity, pictures, /*strict=*/true).file) return;
+  try {
+    file.commit();
+  } catch (const Error&) {
+    if (!find(path, identity, pictures, /*strict=*/true).file) throw;
+  }
 }
 
 void make(const Source& pictures, const std::string& identity, const std::string& path) {
@@ -75,19 +90,17 @@ void make(const Source& pictures, const std::string& identity, const std::string
     file.write(parts[0].offset + first * bytes, decoded.data(), some.size() * static_cast<size_t>(bytes));
     file.write(parts[1].offset + first * kChecksumBytes, checksums.data(), checksums.size());
   }
-  file.commit();
+  commit(file, pictures, identity, path);
 }
 
 }  // namespace
 
 Source cached(Source pictures, const std::string& identity, const std::string& path, bool may_make) {
-  std::error_code ignored;
-  Cache cache;
-  if (std::filesystem::exists(path, ignored)) cache = open(path, identity, pictures, may_make);
+  Cache cache = find(path, identity, pictures, may_make);
   if (!cache.file && !may_make) return pictures;
   if (!cache.file) {
     make(pictures, identity, path);
-    cache = open(path, identity, pictures, may_make);
+    cache = find(path, identity, pictures, may_make);
     if (!cache.file) throw Error(path, "was replaced while it was made");
   }
   const int64_t bytes = pictures.row_bytes();

@@ -1,3 +1,5 @@
+#include "mas/data/pictures/cache.h"
+
 #include <chrono>
 
 #include <fmt/format.h>
@@ -105,6 +107,40 @@ TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that
   folder.write("c.h5", "mine");
   CHECK(contains(failure(spec), "no cache of decoded pictures"));
   CHECK(bytes_of(cache) == "mine");
+}
+
+TEST_CASE("a file that comes while a cache is made stays, and another process's cache is taken") {
+  Folder folder, other;
+  write_pictures(folder);
+  const auto cache = other / "c.h5", sized = folder.path() + ",size=3x2", spec = sized + ",cache=" + cache;
+  const auto right = images(spec);
+  const auto whole = bytes_of(cache);
+  // cached() reads the pictures while it makes the file, which is when something else comes there.
+  const auto made_while = [&](const std::string& before, const std::string& meanwhile, const std::string& identity) {
+    fs::remove(cache);
+    if (!before.empty()) other.write("c.h5", before);
+    mas::Source pictures;
+    pictures.rows = 2;
+    pictures.shape = {3, 1, 1};
+    pictures.read = [&](at::ArrayRef<int64_t> rows, void* out) {
+      other.write("c.h5", meanwhile);
+      std::fill_n(static_cast<char*>(out), 3 * rows.size(), 1);
+    };
+    try {
+      mas::cached(pictures, identity, cache, true);
+    } catch (const mas::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string none = "c.h5: is there, but no cache of decoded pictures; give cache= the name of a new file";
+  for (const auto& before : {std::string(), whole}) {
+    CHECK(contains(made_while(before, "mine", "other"), none));
+    CHECK(bytes_of(cache) == "mine");
+  }
+  CHECK(made_while("", whole, whole.substr(23, whole.find('\n', 23) - 23)) == "");
+  CHECK(bytes_of(cache) == whole);
+  CHECK(at::equal(images(spec), right));
 }
 
 TEST_CASE("a cache that may not be made is read where it is, and else the pictures are") {
