@@ -125,6 +125,8 @@ int run(const Options& o) {
       throw mas::Error(output, "is what is read; name another file");
     }
   }
+  for (const auto& output : {folder ? o.output + "/train.h5" : o.output, folder ? o.output + "/test.h5" : "", o.sheet})
+    mas::tool::check_apart_from_caches(output, {o.spec});
   const auto data = mas::open_dataset(spec, o.common.open_options());
   mas::tool::Progress progress(o.common, "reading");
   const std::string sheet = o.sheet.empty() ? "" : mas::contact_sheet(*data, o.columns);  // it may refuse the data

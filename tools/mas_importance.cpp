@@ -146,7 +146,7 @@ int importance(Options& o) {
   for (const auto& file : o.merge) {
     if (!named.insert(file).second) throw mas::UsageError("--merge", file + " is given twice, and would count twice");
   }
-  o.output.check(o.model);
+  o.output.check(o.model, o.data);
   o.importance.data = o.data;
   o.importance.open = o.common.open_options();
   mas::Model model = mas::open_model(o.model, o.importance);

@@ -17,7 +17,8 @@ int train(const CLI::App& app, mas::tool::TrainingOptions& o) {
   o.task.train.track_si = !o.track.empty();
   if (!o.distill.empty()) o.task.train.distill.kind = mas::parse_distill(o.distill);
   o.task.open = o.common.open_options();
-  o.output.check(o.task.model);
+  o.output.check(o.task.model, o.task.data);
+  mas::tool::check_apart_from_caches(o.checkpoint, o.task.data);
   if (!o.checkpoint.empty())
     mas::tool::check_model_output(o.checkpoint);
   else if (mas::tool::can_be_rewritten(o.task.resume))

@@ -128,3 +128,22 @@ make_photos() {
     mas-train --arch mlp:5 --data photos,size=8,cache=mine.h5 -o c.h5
   fails 1 "mas-train: glyphs: cache= is for pictures*" mas-train --arch mlp:5 --data glyphs,cache=kept.h5 -o c.h5
 }
+@test "a cache is no output of the same command, and lies in no data" {
+  make_photos
+  silent mas-train -q --arch mlp:5 --data photos,size=8 --epochs 1 --no-results -o m.h5
+  for cache in c.h5 ./c.h5; do
+    data=photos,size=8,cache=$cache
+    cause="is the cache of $data; name another file"
+    fails 1 "mas-train: c.h5: $cause" mas-train --arch mlp:5 --data "$data" -o c.h5
+    fails 1 "mas-train: c-test.h5: $cause" mas-train --arch mlp:5 --data "$data" -o c-test.h5
+    fails 1 "mas-train: c.h5: $cause" mas-train --arch mlp:5 --data "$data" -o x.h5 --checkpoint c.h5
+    fails 1 "mas-importance: c.h5: $cause" mas-importance m.h5 --data "$data" -o c.h5
+    fails 1 "mas-data: c.h5: $cause" mas-data "$data" -o c.h5
+    fails 1 "mas-data: c.h5: $cause" mas-data "$data" --sheet c.h5
+  done
+  mkdir out
+  fails 1 "mas-data: out/train.h5: is the cache of *" mas-data photos,size=8,split=0.5,cache=out/train.h5 -o out/
+  fails 1 "mas-data: photos/train.h5: lies in the data's own folder, photos, *" mas-data photos,size=8,cache=photos/train.h5
+  [ ! -e c.h5 ] && [ ! -e c-test.h5 ] && [ ! -e x.h5 ] && [ ! -e out/train.h5 ] && [ ! -e photos/train.h5 ]
+}
+

@@ -1,10 +1,13 @@
 #include "common/model_output.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "mas/data/pictures/cache.h"
+#include "mas/data/spec.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
 #include "mas/io/digest.h"
@@ -58,17 +61,26 @@ void check_other_output(const std::string& path) {
   if (is_model_file(path)) throw Error(path, "is a model file; remove it first, or name another");
 }
 
+void check_apart_from_caches(const std::string& path, const std::vector<std::string>& specs) {
+  for (const auto& spec : specs) {
+    const auto cache = DataSpec::parse(spec).cache;
+    if (!cache.empty() && (same_file(path, cache) || same_file(path, test_cache(cache))))
+      throw Error(path, fmt::format("is the cache of {}; name another file", spec));
+  }
+}
+
 void ModelOutput::add_option(CLI::App& app) {
   app.add_option("-o,--output", path_, "model file to write (standard output, unless that is a terminal)")
       ->type_name("FILE");
 }
 
-void ModelOutput::check(const std::string& model) {
+void ModelOutput::check(const std::string& model, const std::vector<std::string>& data) {
   if (path_.empty() || path_ == "/dev/stdout") path_ = "-";
   if (path_ == "-" && isatty(STDOUT_FILENO)) {
     throw UsageError("standard output", "is a terminal, and a model isn't text; use -o FILE or a pipe");
   }
   check_model_output(path_, model);
+  check_apart_from_caches(path_, data);
 }
 
 void ModelOutput::write(const ModelFile& model) const { write_model(model, path_); }

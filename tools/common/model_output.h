@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "common/tool.h"
 #include "mas/io/model_file.h"
@@ -12,8 +13,8 @@ class ModelOutput {
  public:
   void add_option(CLI::App& app);
   /// Before any work: throws UsageError where a model would go to a terminal, and Error where the file can't be
-  /// written. `model`: the MODEL that is read.
-  void check(const std::string& model);
+  /// written, or is the cache of `data`, specs that are read. `model`: the MODEL that is read.
+  void check(const std::string& model, const std::vector<std::string>& data = {});
   void write(const ModelFile& model) const;
   bool is_standard_output() const { return path_ == "-"; }
   /// Where reports go: standard error when the model is on standard output.
@@ -31,6 +32,8 @@ bool same_file(const std::string& a, const std::string& b);
 /// written. Throws Error.
 void check_model_output(const std::string& path, const std::string& model = "");
 void check_other_output(const std::string& path);
+/// Throws Error where an output is a file that one of the specs has as its cache=, of either part.
+void check_apart_from_caches(const std::string& path, const std::vector<std::string>& specs);
 
 /// Whether a model file that was read can be written anew under its name: not what came through a pipe, or can only be
 /// read.

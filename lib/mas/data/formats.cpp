@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "mas/data/idx.h"
+#include "mas/data/pictures/cache.h"
 #include "mas/data/pictures/decode.h"
 #include "mas/data/pictures/folder.h"
 #include "mas/data/pictures/kinds.h"
@@ -183,11 +184,15 @@ Source open_folder(const std::string& folder, bool wants_test, const SourceReque
   return joined(std::move(sources), wanted);
 }
 
-// The test part has a cache of its own, beside the training part's: photos.h5, photos-test.h5.
-std::string test_cache(const std::string& cache) {
-  const fs::path path = cache;
-  return cache.empty() ? cache
-                       : (path.parent_path() / (path.stem().string() + "-test" + path.extension().string())).string();
+// A layout, or a class, would take it for data.
+void refuse_cache_within(const std::string& folder, const std::string& cache) {
+  std::error_code ignored;
+  const fs::path place = fs::weakly_canonical(fs::absolute(cache).parent_path(), ignored);
+  const fs::path data = fs::canonical(folder, ignored);
+  if (std::mismatch(data.begin(), data.end(), place.begin(), place.end()).first == data.end())
+    throw Error(cache, fmt::format("lies in the data's own folder, {}, and would be taken for data; name a file "
+                                   "elsewhere with cache=",
+                                   folder));
 }
 
 // A path that leads nowhere here, as a model's record of another folder's or machine's may: by its last name.
@@ -331,7 +336,7 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   request.labels = spec.labels;
   request.want_labels = want_labels;
   request.scratch = options.scratch;
-  request.cache = wants_test ? test_cache(spec.cache) : spec.cache;
+  if (!spec.cache.empty()) request.cache = wants_test ? test_cache(spec.cache) : spec.cache;
   request.make_cache = options.make_cache;
   request.vectors = spec.vectors;
   request.fit.size = spec.size;
@@ -339,6 +344,7 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   request.fit.crop = spec.crop;
   if (wants_test && !fs::is_directory(path))
     throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");
+  if (!spec.cache.empty() && options.make_cache && fs::is_directory(path)) refuse_cache_within(path, spec.cache);
   Source source = fs::is_directory(path) ? open_folder(path, wants_test, request) : open_file(path, request);
   if (!source.fitted) refuse_cache();
   if (want_labels && !source.class_vectors.defined()) refuse_vectors();

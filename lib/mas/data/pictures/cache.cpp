@@ -57,6 +57,14 @@ Cache find(const std::string& path, const std::string& identity, const Source& p
   return fits ? cache : Cache();
 }
 
+void check_place(const std::string& path) {
+  try {
+    check_output(path);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}; name another file with cache=, or leave it out", error.what()));
+  }
+}
+
 // What lies there may be another file by now than before the pictures were decoded: a user's is an error, and another
 // process's cache of the same pictures as good.
 void commit(Replacement& file, const Source& pictures, const std::string& identity, const std::string& path) {
@@ -69,6 +77,7 @@ void commit(Replacement& file, const Source& pictures, const std::string& identi
 }
 
 void make(const Source& pictures, const std::string& identity, const std::string& path) {
+  check_place(path);
   Replacement file(path);
   const auto rows = static_cast<hsize_t>(pictures.rows);
   std::vector<Hdf5Part> parts{{"images", H5T_STD_U8LE, at::kByte, {rows}, pictures.row_bytes()},
@@ -94,6 +103,11 @@ void make(const Source& pictures, const std::string& identity, const std::string
 }
 
 }  // namespace
+
+std::string test_cache(const std::string& cache) {
+  const fs::path path = cache;
+  return (path.parent_path() / (path.stem().string() + "-test" + path.extension().string())).string();
+}
 
 Source cached(Source pictures, const std::string& identity, const std::string& path, bool may_make) {
   Cache cache = find(path, identity, pictures, may_make);

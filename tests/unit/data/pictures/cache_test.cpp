@@ -50,19 +50,19 @@ TEST_CASE("a cache has the pictures as they are decoded, for each part, and is r
 }
 
 TEST_CASE("a cache isn't made again for the same pictures, and is for others") {
-  Folder folder;
+  Folder folder, other;
   write_pictures(folder);
-  const auto spec = folder.path() + ",size=2,cache=" + (folder / "c.h5");
+  const auto spec = folder.path() + ",size=2,cache=" + (other / "c.h5");
   images(spec);
-  const auto made = fs::last_write_time(folder / "c.h5");
-  const auto before = bytes_of(folder / "c.h5");
+  const auto made = fs::last_write_time(other / "c.h5");
+  const auto before = bytes_of(other / "c.h5");
   images(spec);
-  CHECK(fs::last_write_time(folder / "c.h5") == made);
+  CHECK(fs::last_write_time(other / "c.h5") == made);
   write_below(folder, "train/odd/01.bmp", bmp(3, 2, 99));
   fs::last_write_time(folder / "train/odd/01.bmp", fs::file_time_type::clock::now() + std::chrono::seconds(5));
   CHECK(at::equal(images(spec), images(folder.path() + ",size=2")));
-  CHECK(bytes_of(folder / "c.h5") != before);
-  CHECK(at::equal(images(folder.path() + ",size=3,cache=" + (folder / "c.h5")), images(folder.path() + ",size=3")));
+  CHECK(bytes_of(other / "c.h5") != before);
+  CHECK(at::equal(images(folder.path() + ",size=3,cache=" + (other / "c.h5")), images(folder.path() + ",size=3")));
 }
 
 TEST_CASE("a cache of cut pictures isn't taken for one of pictures that have that size") {
@@ -74,9 +74,9 @@ TEST_CASE("a cache of cut pictures isn't taken for one of pictures that have tha
 }
 
 TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that is none is left alone") {
-  Folder folder;
+  Folder folder, other;
   write_pictures(folder);
-  const auto cache = folder / "c.h5", spec = folder.path() + ",size=3x2,cache=" + cache;
+  const auto cache = other / "c.h5", spec = folder.path() + ",size=3x2,cache=" + cache;
   const auto right = images(spec);
   const auto whole = bytes_of(cache);
   // In what says where things are: made again. In the values or their checksums: an error.
@@ -84,7 +84,7 @@ TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that
   for (size_t at = 0; at < whole.size(); at += 13) {
     auto bytes = whole;
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
-    folder.write("c.h5", bytes);
+    other.write("c.h5", bytes);
     const auto error = failure(spec);
     if (!error.empty()) {
       CHECK((contains(error, "damaged: picture") || contains(error, "no cache of decoded pictures")));
@@ -98,13 +98,13 @@ TEST_CASE("a damaged cache is found out, wherever the damage is, and a file that
   CHECK(found > 20);
   CHECK(whole_again > 20);
   for (size_t size : {size_t{0}, size_t{10}, size_t{30}, size_t{600}, whole.size() - 1}) {
-    folder.write("c.h5", whole.substr(0, size));
+    other.write("c.h5", whole.substr(0, size));
     const auto error = failure(spec);
     if (!error.empty())
       CHECK(contains(error, "c.h5: is there, but no cache of decoded pictures; give cache= the name"));
     if (error.empty()) CHECK(at::equal(images(spec), right));
   }
-  folder.write("c.h5", "mine");
+  other.write("c.h5", "mine");
   CHECK(contains(failure(spec), "no cache of decoded pictures"));
   CHECK(bytes_of(cache) == "mine");
 }
@@ -143,23 +143,38 @@ TEST_CASE("a file that comes while a cache is made stays, and another process's 
   CHECK(at::equal(images(spec), right));
 }
 
-TEST_CASE("a cache that may not be made is read where it is, and else the pictures are") {
-  Folder folder;
+TEST_CASE("a cache where none can be written, or that would be taken for data, is an error that says what to do") {
+  Folder folder, other;
   write_pictures(folder);
-  const auto text = folder.path() + ",size=2,cache=" + (folder / "c.h5");
+  const auto cause = [&](const std::string& cache) { return failure(folder.path() + "/,size=2,cache=" + cache); };
+  CHECK(cause(other / "no/c.h5") == other / "no/c.h5: the folder " + other.path() +
+                                        "/no doesn't exist; name another file with cache=, or leave it out");
+  for (const char* name : {"train.h5", "train/odd/c.h5", "train/../c.h5"}) {
+    const auto error = cause(folder / name);
+    CHECK(contains(error, std::string(name) + ": lies in the data's own folder, "));
+    CHECK(contains(error, ", and would be taken for data; name a file elsewhere with cache="));
+  }
+  CHECK(cause(folder.path() + "-beside.h5") == "");
+  fs::remove(folder.path() + "-beside.h5");
+}
+
+TEST_CASE("a cache that may not be made is read where it is, and else the pictures are") {
+  Folder folder, other;
+  write_pictures(folder);
+  const auto text = folder.path() + ",size=2,cache=" + (other / "c.h5");
   mas::OpenOptions options;
   options.make_cache = false;
   const auto first = [&] { return mas::open_dataset(mas::DataSpec::parse(text), options)->images({0, 1}); };
   CHECK(at::equal(first(), open(text.substr(0, text.rfind(',')))->images({0, 1})));
-  CHECK_FALSE(fs::exists(folder / "c.h5"));
-  folder.write("c.h5", "mine");
+  CHECK_FALSE(fs::exists(other / "c.h5"));
+  other.write("c.h5", "mine");
   CHECK_NOTHROW(first());
-  CHECK(bytes_of(folder / "c.h5") == "mine");
-  fs::remove(folder / "c.h5");
+  CHECK(bytes_of(other / "c.h5") == "mine");
+  fs::remove(other / "c.h5");
   images(text);
-  auto bytes = bytes_of(folder / "c.h5");
+  auto bytes = bytes_of(other / "c.h5");
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);  // so that it is seen which one is read
-  folder.write("c.h5", bytes);
+  other.write("c.h5", bytes);
   options.make_cache = false;
   const auto data = mas::open_dataset(mas::DataSpec::parse(text), options);
   CHECK_THROWS_AS(data->images(all_rows(*data)), mas::Error);
@@ -177,14 +192,14 @@ TEST_CASE("pictures that are cut as they are read leave no room for a random cro
 }
 
 TEST_CASE("a damaged picture makes no cache, and data that aren't pictures have none") {
-  Folder folder;
+  Folder folder, other;
   write_pictures(folder);
   write_below(folder, "train/odd/03.bmp", bmp(3, 2, 1).substr(0, 60));
-  CHECK(contains(failure(folder.path() + ",size=2,cache=" + (folder / "c.h5")), "03.bmp"));
-  CHECK_FALSE(fs::exists(folder / "c.h5"));
+  CHECK(contains(failure(folder.path() + ",size=2,cache=" + (other / "c.h5")), "03.bmp"));
+  CHECK_FALSE(fs::exists(other / "c.h5"));
   CHECK(failure("glyphs,cache=c.h5") == "glyphs: cache= is for pictures, which have to be decoded; leave it out");
   const auto file = folder.write("a.csv", "1,2\n3,4\n");
-  CHECK(contains(failure(file + ",cache=" + (folder / "c.h5")), "cache= is for pictures"));
+  CHECK(contains(failure(file + ",cache=" + (other / "c.h5")), "cache= is for pictures"));
   CHECK(contains(failure(folder.path() + ",cache="), "cache=: must be a file"));
 }
 
