@@ -73,6 +73,34 @@ make_photos() {
   done
 }
 
+@test "libpng says nothing beside our line" {
+  [ -x /usr/bin/python3 ] || skip "needs python3"
+  mkdir -p set/class
+  cat >make.py <<'P'
+import struct, sys, zlib
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def png(name, colours, before, rows, depth=8):
+    open(name, "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, depth, colours, 0, 0, 0))
+                           + before + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+palette = chunk(b"PLTE", bytes(6))
+png("no-palette", 3, b"", zlib.compress(bytes(3)))
+png("two-palettes", 3, palette + palette, zlib.compress(bytes(3)))
+png("filter", 2, b"", zlib.compress(b"\x09" + bytes(6)))
+png("depth", 2, b"", zlib.compress(bytes(7)), 7)
+png("short", 2, b"", zlib.compress(bytes(3)))
+png("deflate", 2, b"", b"nonsense")
+png("surplus", 2, b"", zlib.compress(bytes(99)))
+P
+  /usr/bin/python3 make.py
+  for file in no-palette two-palettes filter depth short deflate; do
+    mv "$file" set/class/x.png
+    fails 1 "mas-data: set/class/x.png: damaged PNG: libpng says '*'" mas-data set -o x.h5
+  done
+  mv surplus set/class/x.png
+  silent mas-data set | grep -q "^samples  *1$"
+}
+
 @test "each awkward file is read, passed over or refused as its table says, with no other line" {
   need_pictures
   count=0

@@ -121,7 +121,13 @@ Picture decode_picture(const File& file) {
   const auto header = kind.header(bytes, file.name());
   if (!header) throw Error(file.name(), fmt::format("ends early: {} bytes of a longer {}", file.size(), kind.name));
   check_sides(*header, file.name());
-  const cv::Mat bgr = decode(kind.prepare(std::move(bytes), file.name()), *header);
+  bytes = kind.prepare(std::move(bytes), file.name());
+  if (kind.decode) {
+    auto pixels = kind.decode(bytes, *header, file.name());
+    return upright(cv::Mat(static_cast<int>(header->height), static_cast<int>(header->width), CV_8UC3, pixels.data()),
+                   *header);
+  }
+  const cv::Mat bgr = decode(bytes, *header);
   if (bgr.empty()) throw Error(file.name(), fmt::format("damaged {}: can't be decoded", kind.name));
   return upright(bgr, *header);
 }

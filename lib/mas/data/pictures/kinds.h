@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mas {
 
@@ -21,6 +22,10 @@ struct PictureKind {
   /// A whole file as the decoder gets it: proved to be there to its end, as far as the kind lets that be known, and
   /// without what the decoder doesn't need. Throws Error.
   std::string (*prepare)(std::string bytes, const std::string& name);
+  /// Blue, green and red of each pixel, as OpenCV gives them, of what was prepared; null: OpenCV decodes it. Throws
+  /// Error.
+  std::vector<uint8_t> (*decode)(const std::string& bytes, const PictureHeader& header,
+                                 const std::string& name) = nullptr;
 };
 
 /// Null where the bytes begin no picture that is read.

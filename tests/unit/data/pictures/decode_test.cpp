@@ -138,6 +138,38 @@ TEST_CASE("what a PNG has beside its pixels is left out, whatever is in it") {
                  "a part of an unknown kind, ABCD"));
 }
 
+TEST_CASE("a PNG of any kind has its colours, and what is wrong within is what libpng says") {
+  Folder folder;
+  const auto png = [&](const std::string& kind, const std::string& before, const std::string& rows) {
+    std::string packed(compressBound(rows.size()), '\0');
+    uLongf size = packed.size();
+    compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), rows.size());
+    packed.resize(size);
+    return folder.write("p.png", "\x89PNG\r\n\x1a\n" + chunk("IHDR", big_endian(2) + big_endian(1) + kind) + before +
+                                     chunk("IDAT", packed) + chunk("IEND", ""));
+  };
+  // Two pixels: depth and kind of colours, then compression, filter and interlace; a row begins with its filter.
+  const auto kind = [](const char* depth_and_colours) {
+    return std::string(depth_and_colours, 2) + std::string(3, '\0');
+  };
+  using Planes = std::vector<uint8_t>;
+  CHECK(decoded(png(kind("\x8\2"), "", std::string("\0\1\2\3\4\5\6", 7))).rgb == Planes{1, 4, 2, 5, 3, 6});
+  CHECK(decoded(png(kind("\x8\6"), "", std::string("\0\1\2\3\0\4\5\6\x9", 9))).rgb == Planes{1, 4, 2, 5, 3, 6});
+  CHECK(decoded(png(kind("\x10\2"), "", std::string("\0\1\xff\2\xff\3\xff\4\xff\5\xff\6\xff", 13))).rgb ==
+        Planes{1, 4, 2, 5, 3, 6});
+  CHECK(decoded(png(kind("\1\0"), "", std::string("\0\x40", 2))).rgb == Planes{0, 255, 0, 255, 0, 255});
+  CHECK(decoded(png(kind("\x8\4"), "", std::string("\0\7\0\x9\1", 5))).rgb == Planes{7, 9, 7, 9, 7, 9});
+  const std::string palette = chunk("PLTE", "\1\2\3\4\5\6"), transparent = chunk("tRNS", std::string(1, '\0'));
+  CHECK(decoded(png(kind("\x8\3"), palette + transparent, std::string("\0\0\1", 3))).rgb == Planes{1, 4, 2, 5, 3, 6});
+  const auto cause = [&](const std::string& path) { return error_of(path).substr(path.size()); };
+  CHECK(contains(cause(png(kind("\x8\3"), "", std::string(3, '\0'))), ": damaged PNG: libpng says '"));
+  CHECK(contains(cause(png(kind("\x8\3"), palette + palette, std::string(3, '\0'))), ": damaged PNG: libpng says '"));
+  CHECK(contains(cause(png(kind("\x8\2"), "", "\x9" + std::string(6, '\0'))), ": damaged PNG: libpng says '"));
+  CHECK(contains(cause(png(kind("\x7\2"), "", std::string(7, '\0'))), ": damaged PNG: libpng says '"));
+  CHECK(contains(cause(png(kind("\x8\2"), "", std::string(6, '\0'))), ": damaged PNG: libpng says '"));
+  CHECK(error_of(png(kind("\x8\2"), "", std::string(99, '\0'))) == "");  // more data than pixels
+}
+
 TEST_CASE("a BMP whose masks the decoder wouldn't heed is refused") {
   Folder folder;
   const auto error_of_masks = [&](int bits, std::vector<uint32_t> masks) {
