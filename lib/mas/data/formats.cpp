@@ -108,7 +108,7 @@ std::vector<std::string> names_in(const std::string& folder) {
   for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
        entry.increment(failed))
     names.push_back(entry->path().filename().string());
-  if (failed) throw Error(folder, failed.message());
+  if (failed) throw Error(folder, system_error_text(failed.value()));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -5,8 +5,8 @@
 
 namespace mas {
 
-/// Whether there are pictures in the folder, or so many folders below it: those of parts, of classes, and within them.
-bool holds_pictures(const std::string& folder, int depth = 3);
+/// Whether there are pictures in the folder, or anywhere below it.
+bool holds_pictures(const std::string& folder);
 
 /// Whether the folder has a folder test, or val in its place.
 bool picture_folder_has_test_part(const std::string& folder);

@@ -51,6 +51,36 @@ TEST_CASE("folders within a class belong to it, and links are followed") {
   CHECK(label_values(folder.path()) == std::vector<int64_t>{0, 0, 0, 1});
   fs::create_symlink("..", folder / "a/x/up");
   CHECK(contains(failure(folder.path()), "/a/x/up: a link to a folder that it lies in"));
+  fs::remove(folder / "a/x/up");
+  fs::create_symlink(elsewhere.path(), folder / "a/z");
+  CHECK(label_values(folder.path()) == std::vector<int64_t>{0, 0, 0, 0, 1});
+}
+
+TEST_CASE("a folder that a class reaches twice is an error, however many ways links make") {
+  Folder folder;
+  for (int i = 0; i < 40; ++i) {
+    fs::create_directories(folder / fmt::format("chain/{}", i));
+    for (const char* link : {"a", "b"})
+      fs::create_symlink(fmt::format("../{}", i + 1), folder / fmt::format("chain/{}/{}", i, link));
+  }
+  write_below(folder, "chain/40/1.bmp", bmp(1, 1, 1));
+  fs::create_directories(folder / "set");
+  fs::create_symlink("../chain/0", folder / "set/class");
+  const std::string last = "/set/class" + [] {
+    std::string path;
+    for (int i = 0; i < 39; ++i) path += "/a";
+    return path;
+  }();
+  CHECK(contains(failure(folder / "set"), last + "/b: the same folder as " + (folder.path() + last) +
+                                              "/a, in one class; remove one of the links"));
+  fs::remove(folder / "chain/40/1.bmp");
+  CHECK(contains(failure(folder / "set"), "a folder without data that are known"));
+}
+
+TEST_CASE("pictures are found however deep they lie in their class") {
+  Folder folder;
+  write_below(folder, "c/d/d/d/d/0.bmp", bmp(1, 1, 6));
+  CHECK(first_values(folder.path()) == std::vector<int>{6});
 }
 
 TEST_CASE("folders train, test and val are parts") {
@@ -76,6 +106,11 @@ TEST_CASE("a folder train beside others, with pictures alone, is a class") {
   write_below(folder, "bus/1.bmp", bmp(1, 1, 2));
   CHECK(first_values(folder.path()) == std::vector<int>{2, 1});
   CHECK(open(folder.path())->class_name(1) == "train");
+  write_below(folder, "test/1.bmp", bmp(1, 1, 3));
+  CHECK(first_values(folder.path()) == std::vector<int>{2, 3, 1});
+  write_below(folder, "test/sub/1.bmp", bmp(1, 1, 4));
+  CHECK(contains(failure(folder.path()), ": no training part (a folder train with a folder for each class)"));
+  CHECK(first_values(folder.path() + ",split=test") == std::vector<int>{4});
 }
 
 TEST_CASE("pictures without classes have no labels") {
@@ -102,7 +137,7 @@ TEST_CASE("an empty class, an empty folder and a part that is missing are errors
   write_below(folder, "set/dog/notes.txt", "");
   CHECK(contains(failure(folder / "set"), "/set/dog: no pictures in it (.png, .jpg, .jpeg, .bmp, .webp); fill it, or"));
   write_below(folder, "tests/test/cat/1.bmp", bmp(1, 1, 1));
-  CHECK(contains(failure(folder / "tests"), "/tests: no training part (a folder train)"));
+  CHECK(contains(failure(folder / "tests"), "/tests: no training part (a folder train with a"));
   CHECK(first_values(folder / "tests,split=test") == std::vector<int>{1});
 }
 
