@@ -47,29 +47,48 @@ std::optional<char> separator_of(std::string_view line) {
 // Labels are what whole numbers say, or else the places of their names in their order.
 class Labels {
  public:
-  void add(std::string_view text) {
-    ids_.push_back(known_.try_emplace(std::string(text), known_.size()).first->second);
+  void add(std::string_view text, int64_t line) {
+    const auto known = known_.try_emplace(std::string(text), Label{known_.size(), line, number_of(text)}).first;
+    ids_.push_back(known->second.id);
+    if (known->second.number) ++numbered_;
   }
 
   // `classes`: those that the names are among, in their order; none: the names are all there are.
   void finish(PictureList& list, const std::vector<std::string>& classes, const std::string& file) const {
     std::vector<int32_t> label_of(known_.size());
-    if (!classes.empty() || !numbers(label_of)) {
-      list.class_names = classes;
-      if (classes.empty())
-        for (const auto& entry : known_) list.class_names.push_back(entry.first);
-      for (const auto& [name, id] : known_) label_of[id] = place(list.class_names, name, file);
-    }
+    const bool are_names = !classes.empty() || numbered_ < ids_.size();
+    if (are_names) list.class_names = classes.empty() ? names(file) : classes;
+    for (const auto& [name, label] : known_)
+      label_of[label.id] = are_names ? place(list.class_names, name, file) : *label.number;
     list.labels.reserve(ids_.size());
     for (size_t id : ids_) list.labels.push_back(label_of[id]);
   }
 
  private:
-  bool numbers(std::vector<int32_t>& label_of) const {
-    return std::all_of(known_.begin(), known_.end(), [&](const auto& entry) {
-      int32_t& label = label_of[entry.second];
-      return mas::parse_number(entry.first, label) && label >= 0;
-    });
+  struct Label {
+    size_t id;
+    int64_t line;  // where it stands first
+    std::optional<int32_t> number;
+  };
+
+  static std::optional<int32_t> number_of(std::string_view text) {
+    int32_t number = 0;
+    return mas::parse_number(std::string(text), number) && number >= 0 ? std::optional(number) : std::nullopt;
+  }
+
+  // Among numbers a name is a slip, which would give all of them other labels.
+  std::vector<std::string> names(const std::string& file) const {
+    std::vector<std::string> all;
+    const std::pair<const std::string, Label>* slip = nullptr;
+    for (const auto& known : known_) {
+      all.push_back(known.first);
+      if (!known.second.number && (!slip || known.second.line < slip->second.line)) slip = &known;
+    }
+    if (slip && 2 * numbered_ > ids_.size())
+      throw Error(file, fmt::format("line {}: label {}, where most are whole numbers from 0; mend it, or let all be "
+                                    "names",
+                                    slip->second.line, slip->first));
+    return all;
   }
 
   static int32_t place(const std::vector<std::string>& classes, const std::string& name, const std::string& file) {
@@ -79,8 +98,9 @@ class Labels {
     return static_cast<int32_t>(found - classes.begin());
   }
 
-  std::map<std::string, size_t> known_;  // in their order
+  std::map<std::string, Label> known_;  // in their order
   std::vector<size_t> ids_;
+  size_t numbered_ = 0;  // of ids_
 };
 
 class Parser {
@@ -104,7 +124,7 @@ class Parser {
     if (access(path.c_str(), R_OK) != 0)
       throw Error(file_.name(), fmt::format("line {}: {}: {}", number, path, system_error_text(errno)));
     list_.names.add(entry->path);
-    if (labelled) labels_.add(entry->label);
+    if (labelled) labels_.add(entry->label, number);
   }
 
   PictureList finish(const std::vector<std::string>& classes) {

@@ -39,6 +39,19 @@ TEST_CASE("labels that aren't all numbers are names, in their order") {
   CHECK(open(path + ",split=0.5")->size() == 2);
 }
 
+TEST_CASE("a label that is no number where most are is an error that names its line") {
+  Folder folder;
+  fill(folder);
+  for (const char* wrong : {"-1", "3000000000", "1.5", "cat"}) {
+    const auto path = folder.write("list.csv", fmt::format("path,label\na.bmp,2\na.bmp,{}\na.bmp,007\n", wrong));
+    CHECK(failure(path) ==
+          fmt::format("{}: line 3: label {}, where most are whole numbers from 0; mend it, or let all be names", path,
+                      wrong));
+  }
+  CHECK(label_values(folder.write("list.csv", "a.bmp,007\na.bmp,2\n")) == std::vector<int64_t>{7, 2});
+  CHECK(label_values(folder.write("list.csv", "a.bmp,x\na.bmp,2\n")) == std::vector<int64_t>{1, 0});
+}
+
 TEST_CASE("a list may leave labels out, and name files anywhere") {
   Folder folder, elsewhere;
   fill(folder);
