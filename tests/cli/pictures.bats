@@ -175,3 +175,21 @@ P
   [ ! -e c.h5 ] && [ ! -e c-test.h5 ] && [ ! -e x.h5 ] && [ ! -e out/train.h5 ] && [ ! -e photos/train.h5 ]
 }
 
+@test "a test part that can't be used is an error before the training" {
+  make_photos
+  mkdir -p all/test/other
+  cp -r photos all/train
+  cp photos/dark/grey.png all/test/other
+  data=all,size=8,normalize=auto
+  train=(mas-train -q --arch mlp:5 --epochs 1 --data "$data")
+  fails 1 "mas-train: all/test/other: a class that the training part doesn't have; mend the test part, or leave it out with --no-results" \
+    "${train[@]}" -o m.h5 --checkpoint ck.h5
+  fails 1 "mas-train: all/test/other: a class that *" "${train[@]}" --data all,size=8 -o m.h5
+  [ ! -e m.h5 ] && [ ! -e ck.h5 ]
+  silent "${train[@]}" --no-results -o m.h5
+  rm -r all/test/other
+  cp photos/dark/grey.png all/test
+  fails 1 "mas-train: all,size=8: its test part has no labels; mend *" "${train[@]}" -o m.h5
+  rm -r all/test
+  silent "${train[@]}" -o m.h5
+}

@@ -311,7 +311,9 @@ Source open_file(const std::string& path, const SourceRequest& request) {
 
 bool path_has_test_part(const std::string& path) {
   if (!fs::is_directory(path)) return false;
-  return find_layout(names_in(path)) || !holds_pictures(path) || picture_folder_has_test_part(path);
+  const auto names = names_in(path);
+  const Layout* layout = find_layout(names);
+  return layout ? !matching(names, layout->test).empty() : picture_folder_has_test_part(path);
 }
 
 Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_labels) {

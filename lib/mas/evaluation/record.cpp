@@ -6,6 +6,7 @@
 
 #include "mas/error.h"
 #include "mas/evaluation/retrieval.h"
+#include "mas/training/joint.h"
 
 namespace mas {
 
@@ -23,11 +24,26 @@ double measure_cell(Model& model, const TaskRecord& task, Dataset& data, const O
 
 std::string measure_of(Scenario scenario) { return scenario == Scenario::kFacts ? "mAP" : "accuracy"; }
 
-std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
-  if (!model.answers(task)) return {};
-  const auto data = open_test_data(task, options);
+namespace {
+
+std::unique_ptr<Dataset> open_fitting(const Model& model, const TaskRecord& task, const OpenOptions& options) {
+  auto data = open_test_data(task, options);
   check_input(model, *data, task.data);
   check_vectors(model, task.scenario, *data, task.data);
+  return data;
+}
+
+// Of another source a share is tested.
+bool has_own_test_part(const TaskRecord& task, const OpenOptions& options) {
+  const auto spec = DataSpec::parse(task.data);
+  return !spec.fraction && has_test_part(spec, options);
+}
+
+}  // namespace
+
+std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
+  if (!model.answers(task)) return {};
+  const auto data = open_fitting(model, task, options);
   return measure_cell(model, task, *data, options);
 }
 
@@ -66,6 +82,22 @@ std::vector<TestResult> record_test_results(Model& model, const OpenOptions& opt
     results.push_back(std::move(result));
   }
   return results;
+}
+
+void check_test_data(const Model& model, int64_t tasks, const OpenOptions& options) {
+  OpenOptions open = options;
+  open.make_cache = false;
+  for (auto task : last_tasks(model, tasks)) {
+    if (!has_own_test_part(task, open)) continue;
+    try {
+      auto spec = DataSpec::parse(task.data);
+      spec.normalize.clear();  // which may have to be measured over the training part
+      task.data = spec.str();
+      if (!open_fitting(model, task, open)->has_labels()) throw Error(task.data, "its test part has no labels");
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}; mend the test part, or leave it out with --no-results", error.what()));
+    }
+  }
 }
 
 void record_transfer(Model& model, const OpenOptions& options) {
