@@ -116,7 +116,7 @@ int run(const Options& o) {
     throw mas::UsageError("--output", fmt::format("must end in .h5, .csv or / (a folder), got {}", o.output));
   }
   if (!o.output.empty() && !folder) mas::tool::check_other_output(o.output);
-  if (!o.sheet.empty()) mas::tool::check_other_output(o.sheet);
+  if (!o.sheet.empty()) mas::tool::check_drawing_output(o.sheet);
   if (o.sheet == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and PNG isn't text; use --sheet FILE.png or a pipe");
   }

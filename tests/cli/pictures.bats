@@ -156,6 +156,7 @@ P
     mas-train --arch mlp:5 --data photos,size=8,cache=mine.h5 -o c.h5
   fails 1 "mas-train: glyphs: cache= is for pictures*" mas-train --arch mlp:5 --data glyphs,cache=kept.h5 -o c.h5
 }
+
 @test "a cache is no output of the same command, and lies in no data" {
   make_photos
   silent mas-train -q --arch mlp:5 --data photos,size=8 --epochs 1 --no-results -o m.h5

@@ -94,6 +94,8 @@ setup_file() { load helper; make_models; }
   fails 1 "mas-export: m.h5: is a model file; remove it first, or name another" mas-export m.h5 --format npz -o m.h5
   fails 1 "mas-data: m.h5: is a model file*" mas-data "$small" -o m.h5
   fails 1 "mas-data: m.h5: is a model file*" mas-data "$small" --sheet m.h5
+  echo mine >notes
+  fails 1 "mas-data: notes: is there and isn't a drawing*" mas-data "$small" --sheet notes
   fails 1 "mas-data: data.h5: is what is read; name another file" mas-data data.h5,limit=5 -o data.h5
   sha256sum -c before
   : >empty.h5

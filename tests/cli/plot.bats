@@ -108,9 +108,9 @@ E
 
 @test "a drawing beyond the limit of files isn't cut" {
   need_gnuplot
-  echo old >both.svg
+  echo '<svg>old</svg>' >both.svg
   (ulimit -f 4 && fails 1 "mas-eval: gnuplot: ended by signal 25 *" mas-eval "$(models)/both.h5" --plot both.svg)
-  [ "$(cat both.svg)" = old ]
+  [ "$(cat both.svg)" = '<svg>old</svg>' ]
 }
 
 @test "without gnuplot there is one line before any work" {
@@ -121,14 +121,14 @@ E
 }
 
 @test "a gnuplot that fails leaves the old file, and what it said" {
-  echo old >both.svg
+  echo '<svg>old</svg>' >both.svg
   fake_gnuplot 'printf "\nset terminal svg\n  ^\n  line 0: unknown terminal\n\n" >&2; exit 1'
   fails 1 "mas-eval: gnuplot: line 0: unknown terminal" mas-eval gone.h5 --plot both.svg
   fake_gnuplot 'cat >input'
   fails 1 "mas-eval: gnuplot: drew nothing" mas-eval "$(models)/both.h5" --plot both.svg --record recorded.h5
   fake_gnuplot 'grep -q linespoints || exit 0; echo half; kill -KILL $$'
   fails 1 "mas-eval: gnuplot: ended by signal 9 (Killed)" mas-eval "$(models)/both.h5" --plot both.svg --record recorded.h5
-  [ "$(cat both.svg)" = old ] && [ ! -e recorded.h5 ]
+  [ "$(cat both.svg)" = '<svg>old</svg>' ] && [ ! -e recorded.h5 ]
 }
 
 @test "what can't be drawn, or where" {
@@ -143,6 +143,15 @@ E
   cp "$(models)/both.h5" both.svg
   fails 1 "mas-eval: both.svg: is a model file; remove it first, or name another" mas-eval both.svg --plot both.svg
   cmp both.svg "$(models)/both.h5"
+  mas-data -q "$small" -o data.h5
+  cp data.h5 same.h5
+  ln -s data.h5 link.svg
+  ln -s data.h5 link.png
+  for file in link.svg link.png; do
+    fails 1 "mas-eval: $file: is there and isn't a drawing (SVG or PNG); remove it first, or name another" \
+      mas-eval "$(models)/both.h5" --plot "$file"
+  done
+  cmp data.h5 same.h5
   fails 1 "mas-eval: new.svg: is what --record writes; name another file" \
     mas-eval "$(models)/both.h5" --record ./new.svg --plot new.svg
   : >same.svg

@@ -10,6 +10,7 @@
 #include "mas/data/spec.h"
 #include "mas/error.h"
 #include "mas/io/atomic_file.h"
+#include "mas/io/bytes.h"
 #include "mas/io/digest.h"
 #include "mas/io/pytorch_file.h"
 
@@ -19,10 +20,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string first_bytes(const std::string& path) {
-  std::string head(4, '\0');
-  std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
+// Up to so many.
+std::string first_bytes(const std::string& path, size_t count) {
+  std::string head(count, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), static_cast<std::streamsize>(count));
+  head.resize(static_cast<size_t>(file.gcount()));
   return head;
+}
+
+bool is_drawing(std::string_view head) {
+  const bool is_xml = starts_with(head, "<?xml") || starts_with(head, "<svg");
+  return starts_with(head, "\x89PNG\r\n\x1a\n") || (is_xml && head.find("<svg") != std::string_view::npos);
 }
 
 }  // namespace
@@ -39,7 +48,7 @@ void check_model_output(const std::string& path, const std::string& model) {
   std::error_code none;
   if (path == "-" || !fs::is_regular_file(path, none) || fs::file_size(path, none) == 0) return;
   // A plain HDF5 file that another program made has nothing that tells it from data; a TorchScript module has.
-  if (is_model_file(path) || (same_file(path, model) && !is_zip(first_bytes(path)))) return;
+  if (is_model_file(path) || (same_file(path, model) && !is_zip(first_bytes(path, 4)))) return;
   throw Error(path, "is there and isn't a model file; remove it first, or name another");
 }
 
@@ -59,6 +68,15 @@ void check_other_output(const std::string& path) {
   std::error_code none;
   if (path == "-" || !fs::is_regular_file(path, none)) return;  // to look into a pipe would take from it
   if (is_model_file(path)) throw Error(path, "is a model file; remove it first, or name another");
+}
+
+void check_drawing_output(const std::string& path) {
+  check_other_output(path);
+  std::error_code none;
+  if (path == "-" || !fs::is_regular_file(path, none)) return;
+  const std::string head = first_bytes(path, 4096);
+  if (!head.empty() && !is_drawing(head))
+    throw Error(path, "is there and isn't a drawing (SVG or PNG); remove it first, or name another");
 }
 
 void check_apart_from_caches(const std::string& path, const std::vector<std::string>& specs) {

@@ -32,6 +32,10 @@ bool same_file(const std::string& a, const std::string& b);
 /// written. Throws Error.
 void check_model_output(const std::string& path, const std::string& model = "");
 void check_other_output(const std::string& path);
+/// The same of a drawing, which replaces drawings alone: an SVG or a PNG, by what the file holds, which a link may lead
+/// to.
+void check_drawing_output(const std::string& path);
+
 /// Throws Error where an output is a file that one of the specs has as its cache=, of either part.
 void check_apart_from_caches(const std::string& path, const std::vector<std::string>& specs);
 

@@ -30,7 +30,7 @@ void PlotOutput::check() const {
   if (path_.empty()) return;
   if (!ends_with(path_, ".svg") && !ends_with(path_, ".png"))
     throw UsageError("--plot", fmt::format("must end in .svg or .png, got {}", path_));
-  check_other_output(path_);
+  check_drawing_output(path_);
   run_gnuplot(terminal(path_));
 }
 
