@@ -170,10 +170,10 @@ P
     fails 1 "mas-data: c.h5: $cause" mas-data "$data" -o c.h5
     fails 1 "mas-data: c.h5: $cause" mas-data "$data" --sheet c.h5
   done
-  mkdir out
-  fails 1 "mas-data: out*/train.h5: is the cache of *" mas-data photos,size=8,split=0.5,cache=out/train.h5 -o out/
+  mkdir copy
+  fails 1 "mas-data: copy*/train.h5: is the cache of *" mas-data photos,size=8,split=0.5,cache=copy/train.h5 -o copy/
   fails 1 "mas-data: photos/train.h5: lies in the data's own folder, photos, *" mas-data photos,size=8,cache=photos/train.h5
-  [ ! -e c.h5 ] && [ ! -e c-test.h5 ] && [ ! -e x.h5 ] && [ ! -e out/train.h5 ] && [ ! -e photos/train.h5 ]
+  [ ! -e c.h5 ] && [ ! -e c-test.h5 ] && [ ! -e x.h5 ] && [ ! -e copy/train.h5 ] && [ ! -e photos/train.h5 ]
 }
 
 @test "a test part that can't be used is an error before the training" {
