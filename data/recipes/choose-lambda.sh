@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# λ of one method in one scenario: trains on nine tenths of the training part with seeds that aren't reported, and looks
-# at the other tenth; the test part isn't touched. Prints a line for each λ and the best, and draws accuracy of old and new
+# λ of one method in one scenario: trains on nine tenths of the training part (with --tasks, four fifths) with seeds that aren't
+# reported, and looks at the rest; the test part isn't touched. Prints a line for each λ and the best, and draws accuracy of old and new
 # tasks over λ where gnuplot is installed.
 #
 #   data/recipes/choose-lambda.sh --method ewc --scenario task [--sequence split|permuted] [--lambdas "1 10 100"]

@@ -40,6 +40,8 @@ write_json "$out/$name.json" "${results[@]}"
     for i in "${!tasks[@]}"; do row+=" $(of_task "$i" accuracy "$file") ($(of_task "$i" drop "$file")) |"; done
     printf '%s\n' "$row"
   done
+  printf '\nPublished for pairs of flowers, scenes and birds, as recalled (Aljundi et al. 2018, table 1): the first of two tasks drops by 7.9\n'
+  printf 'to 13.2 points by finetuning, and by 0.4 to 1.4 by MAS.\n'
   if [[ " $methods " == *" mas "* ]] && command -v gnuplot >/dev/null; then
     mas-eval -q "$(model mas "${seeds%% *}")" --plot "$out/$name.svg"
     printf '\n![accuracy of each task along the sequence, MAS, seed %s](%s.svg)\n' "${seeds%% *}" "$name"

@@ -10,22 +10,22 @@ lambdas=$root/data/recipes/lambdas.txt
 # The comment at the beginning of the recipe.
 usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
 
-# parse_options "NAMES" "$@": --some-name VALUE sets the variable some_name.
+# parse_options "NAMES" "$@": --some-name VALUE sets the variable some_name. Its own variables are called as no option is.
 parse_options() {
-  local names=" $1 " name
+  local _known=" $1 " _option
   shift
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage; exit 0 ;;
     esac
-    name=${1#--}
-    if [ "$1" = "$name" ] || [[ $names != *" $name "* ]]; then
-      names=${names% }
-      wrong_usage "$1: unknown option; known are${names// / --}"
+    _option=${1#--}
+    if [ "$1" = "$_option" ] || [[ $_known != *" $_option "* ]]; then
+      _known=${_known% }
+      wrong_usage "$1: unknown option; known are${_known// / --}"
     fi
     [[ $# -gt 1 && $2 == *[![:space:]]* ]] || wrong_usage "$1: needs a value"
     check_value "$1" "$2"
-    printf -v "${name//-/_}" '%s' "$2"
+    printf -v "${_option//-/_}" '%s' "$2"
     shift 2
   done
 }
@@ -115,7 +115,7 @@ lambda_of() {
   awk -v r="$1" -v m="$method" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
     END { if (!found) exit 1 }' "$lambdas" ||
-    { echo "$lambdas: no λ of $1 for $method, scenario $3; choose-lambda.sh finds one" >&2; return 1; }
+    { echo "$lambdas: no λ of $1 for $method, scenario $3; find it with choose-lambda.sh and add a line '$1 $method $3 λ', or give --lambda for all methods" >&2; return 1; }
 }
 
 # test_spec SPEC: its test part, as mas-eval takes it.
@@ -139,6 +139,7 @@ learn() {
   if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
   times >"$5.times"
   mv "$5.part" "$5"
+  echo "${0##*/}: learned ${5##*/}" >&2
 }
 
 learn_in_turn() {

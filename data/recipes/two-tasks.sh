@@ -9,7 +9,8 @@
 #
 # Without --tasks these are flowers, scenes and birds, an AlexNet that --init gives ImageNet's weights, and the paper's
 # training; with other data, --train has the options for mas-train, and --experiment the lines of lambdas.txt that are
-# taken. Models stay in --models (build/two-tasks), and those that are there are not learned again. The page is NAME.md.
+# taken, which choose-lambda.sh --tasks finds for each method; or --lambda is for all. For one order of any number of sets
+# see eight-tasks.sh. Models stay in --models (build/two-tasks), and those that are there are not learned again. The page is NAME.md.
 
 # shellcheck disable=SC2016,SC2034,SC2154
 set -euo pipefail

@@ -76,7 +76,7 @@ restarts() {
 @test "what a recipe can't use is said before any work" {
   fails 2 "split-mnist.sh: --sedes: unknown option; known are --seeds --methods *" "$recipes/split-mnist.sh" --sedes 1
   fails 2 "split-mnist.sh: --seeds: needs a value" "$recipes/split-mnist.sh" --seeds
-  fails 1 "*lambdas.txt: no λ of split-mnist for local, scenario task; choose-lambda.sh finds one" \
+  fails 1 "*lambdas.txt: no λ of split-mnist for local, scenario task; find it with choose-lambda.sh and add a line *, or give --lambda for all methods" \
     "$recipes/split-mnist.sh" "${tiny[@]}" --methods local --scenarios task
   fails 1 "mas-data: nowhere: *" "$recipes/split-mnist.sh" --data nowhere --methods finetune --models m --out o
   [ ! -e o ] && [ ! -e m ]
@@ -129,10 +129,11 @@ restarts() {
 }
 
 @test "eight-tasks.sh: any number of tasks, a table and a drawing" {
-  restarts "$recipes/eight-tasks.sh" "${images[@]}" --methods "finetune mas joint" \
+  restarts "$recipes/eight-tasks.sh" --name mine "${images[@]}" --methods "finetune mas joint" \
     --tasks "a=$few,classes=0-1 b=$few,classes=2-3 c=$few,classes=4-5,split=train:0.8"
+  cmp first o/mine.md
   grep -qE '^\| mas \| 1 \| [0-9.]+ \| -?[0-9.]+( \| [0-9.]+ \(-?[0-9.]+\)){3} \|$' first
-  if command -v gnuplot; then [ -s o/eight-tasks.svg ]; fi
+  if command -v gnuplot; then [ -s o/mine.svg ]; fi
 }
 
 @test "recipes of image sets say which are missing and where they are published" {
