@@ -28,8 +28,9 @@ void add_options(CLI::App& app, Options& o) {
   auto* data =
       app.add_option("--data", o.data, "labelled data for one column, in place of the recorded tasks' test data")
           ->type_name("SPEC");
-  app.add_option("--measure", o.measure, "accuracy, or map of facts: what the tasks have to be measured by")
-      ->type_name("WHICH");
+  auto* measure =
+      app.add_option("--measure", o.measure, "accuracy, or map of facts: what the tasks have to be measured by")
+          ->type_name("WHICH");
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
   auto* min_accuracy = app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
@@ -50,6 +51,7 @@ void add_options(CLI::App& app, Options& o) {
   for (auto* alone : {runs, importance})
     alone->excludes(data)->excludes(joint)->excludes(min_accuracy)->excludes(record)->excludes(plot);
   importance->excludes(runs);
+  measure->excludes(importance);
   mas::tool::add_common_options(app, o.common);
   app.footer(
       "Examples:\n"
@@ -83,12 +85,20 @@ std::optional<mas::Model> open_joint(const std::string& path, const std::vector<
   return joint;
 }
 
+void check_measure(const std::string& measure, mas::Scenario scenario) {
+  const bool facts = scenario == mas::Scenario::kFacts;
+  if (measure == "map" && !facts)
+    throw mas::UsageError("--measure", "map is for facts, and these tasks are of classes");
+  if (measure == "accuracy" && facts) throw mas::UsageError("--measure", "facts are measured by map; leave it out");
+}
+
 // Each model is the end of a run of its own; one is in memory at a time.
 int compare_runs(const Options& o) {
   mas::Runs runs;
   mas::tool::Progress progress(o.common, "measuring");
   for (size_t i = 0; i < o.models.size(); i++) {
     auto models = mas::open_models({o.models[i]});
+    check_measure(o.measure, models.front().tasks().front().scenario);
     const auto matrix = mas::evaluate_tasks(models, o.common.open_options());
     for (const auto& note : matrix.notes) {
       progress.clear();
@@ -115,15 +125,6 @@ int compare_importance(const Options& o) {
   return mas::tool::kDone;
 }
 
-void check_measure(const std::string& measure, mas::Scenario scenario) {
-  if (!measure.empty() && measure != "accuracy" && measure != "map")
-    throw mas::UsageError("--measure", "must be accuracy or map, got " + measure);
-  const bool facts = scenario == mas::Scenario::kFacts;
-  if (measure == "map" && !facts)
-    throw mas::UsageError("--measure", "map is for facts, and these tasks are of classes");
-  if (measure == "accuracy" && facts) throw mas::UsageError("--measure", "facts are measured by map; leave it out");
-}
-
 void check_plot(const Options& o) {
   o.plot.check();
   o.plot.check_apart(o.models, "is what is read");
@@ -132,6 +133,8 @@ void check_plot(const Options& o) {
 }
 
 int evaluate(Options& o) {
+  if (!o.measure.empty() && o.measure != "accuracy" && o.measure != "map")
+    throw mas::UsageError("--measure", "must be accuracy or map, got " + o.measure);
   if (o.runs) return compare_runs(o);
   if (o.importance) return compare_importance(o);
   if (o.record == "/dev/stdout") o.record = "-";  // the matrix makes room for the model there

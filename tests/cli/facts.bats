@@ -62,7 +62,7 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   silent mas-train -q --arch facts --data "$few" --data "facts,batch=B2,pictures=5" --epochs 1 -o joint.h5
   mas-eval joint.h5 | grep -q "^ACC"
   resumes_exactly mas-train "$(models)/important.h5" --data "facts,batch=B2,pictures=5" --augment crop:2 --validation 0.2
-  fails 2 "mas-train: --distill: is for classes, and facts have vectors; leave it out" \
+  fails 1 "mas-train: *: has learned facts, and --distill is for classes; leave it out" \
     mas-train "$(models)/b1.h5" "${next[@]}" --distill lwf -o x.h5
   fails 2 "mas-train: --code: is for classes, and facts have vectors; leave it out" \
     mas-train --arch facts --data "$few" --code 5 -o x.h5
@@ -83,6 +83,39 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-eval: *: samples of *" mas-eval mlp.h5 --data glyphs
 }
 
+@test "a network with weights from elsewhere has new layers behind them" {
+  mas-train -q --arch convnet --scenario task --data "$few" --epochs 1 --no-results -o classes.h5
+  mas-train --arch convnet --data "$few" --init classes.h5 --epochs 1 --no-results -o m.h5 2>said
+  grep -q "^mas-train: classes.h5: has no vectors.bias, vectors.weight: these start anew$" said
+  grep -q "^mas-train: classes.h5: head.weight left out: the network has outputs of its own, without a head$" said
+  echo '{"layers": [{"type": "flatten"}], "own_head": "yes"}' >net.json
+  fails 1 'mas-train: net.json: "own_head" must be true or false, got "yes"' mas-train --arch net.json --data "$few" -o x.h5
+  echo '{"layers": ["relu"]}' >net.json
+  fails 1 'mas-train: net.json: layer 1: needs an object with a "type"' mas-train --arch net.json --data "$few" -o x.h5
+}
+
+@test "vectors belong to the data: others are noticed, and so are missing ones" {
+  /usr/bin/python3 -c 'import h5py' || skip "needs python3-h5py"
+  mas-data -q "$few,limit=60" -o some.h5
+  mas-train -q --arch mlp:8 --data some.h5 --epochs 2 --no-results --checkpoint ck.h5 -o m.h5
+  cp some.h5 whole.h5
+  edit() { cp whole.h5 some.h5 && /usr/bin/python3 -c "import h5py, numpy as np; f = h5py.File('some.h5', 'r+'); $1"; }
+  edit "f['vectors'][1, 0] += 1"
+  fails 1 "mas-train: some.h5: isn't what ck.h5 was begun with (*" mas-train --resume ck.h5 -o x.h5
+  edit "del f['vectors']"
+  fails 1 "mas-train: some.h5: isn't what ck.h5 was begun with (*" mas-train --resume ck.h5 -o x.h5
+  edit "f['vectors'][1] = np.nan"
+  fails 1 "mas-data: some.h5: label 1 has no vector; see /vectors in mas(7), HDF5" mas-data some.h5
+  edit "f['vectors'][1, 0] = np.inf"
+  fails 1 "mas-data: some.h5: /vectors: holds an infinite value" mas-data some.h5
+  edit "del f['vectors']; f['vectors'] = np.zeros((96, 2), 'i4')"
+  fails 1 "mas-data: some.h5: /vectors: int32, expected floats" mas-data some.h5
+  edit "del f['vectors']; f['vectors'] = np.zeros(96, 'f4')"
+  fails 1 "mas-data: some.h5: /vectors: 96, expected a row of values for each label" mas-data some.h5
+  edit "del f['vectors']; f['vectors'] = np.zeros((96, 5), 'f4')"
+  fails 1 "mas-eval: some.h5: its facts have vectors of 5 values, but m.h5 gives 48 outputs" mas-eval m.h5 --data some.h5
+}
+
 # pictures DIRECTORY N: small ones, of which each is another.
 pictures() {
   mkdir -p "$1"
@@ -95,9 +128,8 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
 @test "a list of facts with vectors of words" {
   /usr/bin/python3 -c 'import h5py, PIL' 2>/dev/null || skip "needs python3-h5py and python3-pil"
   pictures p 6
-  printf 'image,subject,predicate,object\np/0.png,man,,\np/1.png,man,riding,\np/2.png,man,riding,horse\np/3.png,dog,,\np/4.png,"wine, glass",,\np/5.png,man,,\n' >list.csv
+  printf 'image,subject,predicate,object\np/0.png,man,,\np/1.png,man,riding,\np/2.png,man,riding,horse\np/3.png,dog,,\np/4.png,"wine glass",,\np/5.png,man,,\n' >list.csv
   printf 'man 1 0\nriding 0.5 1\nhorse 2 2\ndog -1 0.25\nwine 3 4\nglass 5 6\nother 9 9\n' >words.txt
-  sed -i 's/"wine, glass"/wine glass/' list.csv
   mas-data list.csv,vectors=words.txt >described
   grep -q "<man, riding, horse>$" described
   mas-data -q list.csv,vectors=words.txt -o list.h5
@@ -107,18 +139,19 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   h5dump -d /labels list.h5 | grep -q "(0): 1, 2, 3, 0, 4, 1"
   silent mas-train -q --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 --no-results -o list-model.h5
   silent mas-importance -q list-model.h5 --data list.csv -o o.h5
-  fails 1 "mas-train: list.csv: facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's" \
+  fails 1 "mas-train: list.csv: facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, *" \
     mas-train --arch mlp:8 --data list.csv -o x.h5
   grep -v horse words.txt >fewer.txt
   fails 1 "mas-data: list.csv: line 4: no vector of horse in fewer.txt" mas-data list.csv,vectors=fewer.txt
   printf 'man 1 0\nriding 0.5 1 7\n' >uneven.txt
   fails 1 "mas-data: uneven.txt: line 2: 3 values, but the vectors before have 2" mas-data list.csv,vectors=uneven.txt
-  fails 1 "mas-data: glyphs: vectors= is for lists of facts; leave it out" mas-data glyphs,vectors=words.txt
-  fails 1 "mas-data: p: vectors= is for lists of facts; leave it out" mas-data p,vectors=words.txt
+  fails 1 "mas-data: glyphs: vectors= is for lists of facts and their own labels; leave it out" mas-data glyphs,vectors=words.txt
+  fails 1 "mas-data: p: vectors= is for lists of facts and their own labels; leave it out" mas-data p,vectors=words.txt
 }
 
 @test "lists of facts that can't be are said by line" {
   touch 1.png
+  echo "man 1 2" >none.txt
   bad() {
     printf '%b' "$2" >bad.csv
     fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
@@ -127,6 +160,7 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   bad "line 2: 3 fields, but line 1 has 4" 'image,subject,predicate,object\n1.png,man,riding\n'
   bad "line 3: no image" 'image,subject,predicate,object\n1.png,man,,\n,man,,\n'
   bad "line 2: no subject" 'image,subject,predicate,object\n1.png,,riding,\n'
+  bad "line 2: a, b is no word" 'image,subject,predicate,object\n1.png,"a, b",,\n'
   bad "line 2: an object without a predicate" 'image,subject,predicate,object\n1.png,man,,horse\n'
   bad "line 2: 2.png: no such file or directory" 'image,subject,predicate,object\n2.png,man,,\n'
   bad "no pictures below its first line" 'image,subject,predicate,object\n'

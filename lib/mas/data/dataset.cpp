@@ -117,9 +117,16 @@ class SourceDataset : public Dataset {
         throw Error(spec.source, fmt::format("classes={}: no class {}, there are {}", format_classes(spec.classes),
                                              wanted, format_classes(sorted)));
     classes_ = spec.classes.empty() ? sorted : spec.classes;
-    const auto& vectors = source_.class_vectors;
-    if (vectors.defined() && !sorted.empty() && sorted.back() >= vectors.size(0))
-      throw Error(spec.source, fmt::format("label {} has no vector, there are {}", sorted.back(), vectors.size(0)));
+    check_vectors(spec.source, sorted);
+  }
+
+  void check_vectors(const std::string& name, const std::vector<int64_t>& present) const {
+    const at::Tensor& vectors = source_.class_vectors;
+    if (!vectors.defined() || vectors.numel() == 0) return;
+    const at::Tensor empty = vectors.isnan().all(1);
+    for (const int64_t label : present)
+      if (label >= vectors.size(0) || empty[label].item<bool>())
+        throw Error(name, fmt::format("label {} has no vector; see /vectors in mas(7), HDF5", label));
   }
 
   void choose_rows(const DataSpec& spec) {

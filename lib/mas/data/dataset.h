@@ -32,7 +32,8 @@ class Dataset {
   /// What the data call a class; "" where they don't.
   virtual std::string class_name(int64_t /*label*/) const { return ""; }
   /// Of facts: float32 [labels, values], what outputs for a sample of each label should be, the vectors of its subject,
-  /// predicate and object behind each other; NaN where it has none. Undefined for other data.
+  /// predicate and object behind each other; NaN where it has none. [labels, 0] of a list without vectors=. Undefined
+  /// for other data.
   virtual at::Tensor class_vectors() const { return {}; }
   /// A sample's file, byte for byte, where images() decodes one a sample.
   virtual std::optional<std::string> stored(int64_t /*row*/) { return {}; }

@@ -53,7 +53,8 @@ void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& p
   std::vector<Hdf5Part> parts{images};
   if (data.has_labels()) parts.push_back({"labels", H5T_STD_I32LE, at::kInt, {rows}, sizeof(int32_t)});
   const at::Tensor vectors = data.has_labels() ? data.class_vectors() : at::Tensor();
-  if (vectors.defined())
+  const bool has_vectors = vectors.defined() && vectors.numel() > 0;
+  if (has_vectors)
     parts.push_back({"vectors",
                      H5T_IEEE_F32LE,
                      at::kFloat,
@@ -68,7 +69,7 @@ void export_hdf5(Dataset& data, const std::string& path, const ExportProgress& p
     write(parts[0], first, type == at::kByte ? (batch.images * 255).round() : batch.images);
     if (data.has_labels()) write(parts[1], first, batch.labels);
   });
-  if (vectors.defined()) write(parts[2], 0, vectors);
+  if (has_vectors) write(parts[2], 0, vectors);
   file.commit();
 }
 

@@ -151,7 +151,8 @@ Source open_pictures_in(const std::string& folder, bool wants_test, const Source
 void name_as_training(Source& test, const std::string& path, const std::string& training,
                       const SourceRequest& request) {
   SourceRequest other = request;
-  other.cache.clear();  // which is the test part's
+  other.cache.clear();    // which is the test part's
+  other.vectors.clear();  // of its facts the names are wanted alone
   const Source known = open_file(training, other);
   if (known.has_labels && known.class_names.empty() && !test.class_names.empty())
     throw Error(path, fmt::format("labels are names, but {} has numbers", training));
@@ -321,7 +322,8 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
     if (!spec.cache.empty()) throw Error(spec.source, "cache= is for pictures, which have to be decoded; leave it out");
   };
   const auto refuse_vectors = [&] {
-    if (!spec.vectors.empty()) throw Error(spec.source, "vectors= is for lists of facts; leave it out");
+    if (!spec.vectors.empty())
+      throw Error(spec.source, "vectors= is for lists of facts and their own labels; leave it out");
   };
   if (const Generator* generator = find_generator(spec.source)) {
     refuse_cache();
@@ -340,7 +342,7 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   request.scratch = options.scratch;
   if (!spec.cache.empty()) request.cache = wants_test ? test_cache(spec.cache) : spec.cache;
   request.make_cache = options.make_cache;
-  request.vectors = spec.vectors;
+  if (want_labels && !spec.vectors.empty()) request.vectors = find_path(spec.vectors, options.directories);
   request.fit.size = spec.size;
   request.fit.square = spec.square;
   request.fit.crop = spec.crop;

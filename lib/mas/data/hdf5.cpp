@@ -81,6 +81,8 @@ Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::stri
   hdf5::check_size(info, file_bytes, kImages, name);
   layout.slice_rows = rows_of_slice(images, info);
   layout.offset = plain_offset(images, info, file_bytes);
+  layout.vectors = want_labels && hdf5::exists(file, kVectors);
+  if (layout.vectors) check_vectors(file, file_bytes, name);
   layout.labels = want_labels && hdf5::exists(file, kLabels);
   if (!layout.labels) return layout;
   const auto labels = hdf5::open_dataset(file, kLabels, name);
@@ -93,8 +95,6 @@ Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::stri
   if (label_info.elements != info.shape[0])
     throw Error(name, fmt::format("{} labels, but {} images", label_info.elements, info.shape[0]));
   hdf5::check_size(label_info, file_bytes, kLabels, name);
-  layout.vectors = hdf5::exists(file, kVectors);
-  if (layout.vectors) check_vectors(file, file_bytes, name);
   return layout;
 }
 

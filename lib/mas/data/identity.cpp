@@ -35,12 +35,14 @@ std::vector<int64_t> spread_rows(const Dataset& data) {
   return rows;
 }
 
-std::string hash_values(Dataset& data) {
-  const at::Tensor values = data.images(spread_rows(data));
+std::string hash_tensor(const at::Tensor& values) {
+  const at::Tensor all = values.contiguous();
   Fingerprint content;
-  content.add(values.data_ptr(), values.nbytes());
+  content.add(all.data_ptr(), all.nbytes());
   return hash_of(content);
 }
+
+std::string hash_values(Dataset& data) { return hash_tensor(data.images(spread_rows(data))); }
 
 // Of pictures the files: decoders differ between machines, too.
 std::optional<std::string> hash_stored(Dataset& data) {
@@ -76,6 +78,8 @@ std::string identity_of(Dataset& data, const DataSpec& spec, const OpenOptions& 
   std::string text = fmt::format("{} x {}, values {}", data.size(), shape_text(data.sample_shape()),
                                  hash_samples(data, spec, options));
   if (data.has_labels()) text += ", labels " + hash_labels(data);
+  if (const at::Tensor vectors = data.class_vectors(); vectors.defined() && vectors.numel() > 0)
+    text += ", vectors " + hash_tensor(vectors);
   return text;
 }
 

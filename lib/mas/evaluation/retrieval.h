@@ -24,7 +24,7 @@ struct Retrieval {
 /// image is relevant where its own fact has all of the asked one's parts with equal vectors: one of <man, riding,
 /// horse> is for <man>, <man, riding> and <man, riding, horse>. A fact that no training saw counts like any other.
 /// Outputs lie in a nameless file in `scratch`; memory is that of a batch and, for some facts at a time, 8 bytes a
-/// sample. Throws NotFinite naming the model, and Error naming data without vectors.
+/// sample. Throws NotFinite naming the model. The data have vectors that fit (check_vectors()).
 Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data, const std::string& scratch);
 
 }  // namespace mas

@@ -106,7 +106,8 @@ Samples Estimator::Impl::samples_of(const at::Tensor& x, const at::Tensor& given
   const bool fits = given.defined() && given.dim() == (options_.vectors ? 2 : 1) && given.size(0) == x.size(0) &&
                     given.scalar_type() == type;
   if (!fits || (!options_.vectors && given.min().item<double>() < 0)) {
-    throw Error("the Fisher information", labels ? "needs a label for each sample" : "needs a draw for each sample");
+    const char* const what = options_.vectors ? "values of a vector" : labels ? "a label" : "a draw";
+    throw Error("the Fisher information", fmt::format("needs {} for each sample", what));
   }
   all.given = given;
   return all;

@@ -8,7 +8,7 @@ namespace mas {
 /// Samples of a run that pass through a network together.
 struct Samples {
   at::Tensor x;                  ///< [n, ...]
-  at::Tensor given;              ///< [n] what seeds need to know of each: labels, or draws; undefined: nothing
+  at::Tensor given;              ///< [n, ...] what seeds need to know of each: labels, draws, vectors; undefined: none
   std::vector<int64_t> numbers;  ///< n: which samples of the run they are, counted from 0
 
   int64_t size() const { return x.size(0); }

@@ -63,6 +63,9 @@ Seeds normal_fisher_seeds(Fisher kind) {
       one.select(1, s).fill_(std::sqrt(2.0));
       return one;
     }
+    if (given.sizes() != y.sizes())
+      throw Error("the Fisher information", fmt::format("needs {} values, as outputs are, got {}",
+                                                        shape_text(y.sizes()), shape_text(given.sizes())));
     if (kind == Fisher::kSampled) return (given * std::sqrt(2.0)).to(y.scalar_type());
     return (2 * (given - y)).nan_to_num(0);
   };

@@ -28,6 +28,10 @@ void check_vectors(const Model& model, Scenario scenario, const Dataset& data, c
   if (scenario != Scenario::kFacts) return;
   const at::Tensor vectors = data.class_vectors();
   if (!vectors.defined()) throw Error(spec, "has no facts with vectors, which scenario facts needs; see mas(7), FACTS");
+  if (vectors.size(1) == 0)
+    throw Error(spec,
+                "facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, or learn their "
+                "numbers with --scenario task");
   if (const int64_t outputs = model.network().feature_size(); vectors.size(1) != outputs)
     throw Error(spec, fmt::format("its facts have vectors of {} values, but {} gives {} outputs", vectors.size(1),
                                   model.name(), outputs));

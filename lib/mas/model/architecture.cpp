@@ -1,5 +1,6 @@
 #include "mas/model/architecture.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -61,22 +62,31 @@ json make_architecture(const std::string& text, const Shape& input) {
   json arch{{"name", description.value("name", text.substr(text.find_last_of('/') + 1))},
             {"input", input},
             {"layers", description["layers"]}};
-  for (const char* key : {"head", "own_head"})
+  for (const char* key : {"head", "own_head", "new"})
     if (description.contains(key)) arch[key] = description[key];
   return arch;
 }
 
 json with_own_outputs(json arch, int64_t outputs) {
-  if (arch.value("own_head", false)) return arch;
+  constexpr size_t kBranches = 3;  // subject, predicate, object
+  if (const auto own = arch.find("own_head"); own != arch.end() && *own != json(false)) return arch;
   json& layers = arch["layers"];
-  const bool branched = !layers.empty() && layers.back().value("type", "") == "concat";
-  json* const branches = branched ? &layers.back()["branches"] : nullptr;
-  if (branches && branches->is_array() && !branches->empty() && outputs % static_cast<int64_t>(branches->size()) == 0) {
-    for (size_t i = 0; i < branches->size(); i++)
-      (*branches)[i].push_back(
-          named_linear(fmt::format("vectors.{}", i), outputs / static_cast<int64_t>(branches->size())));
+  // What isn't as it should be is refused when the network is built.
+  const auto is_branched = [](const json& layer) {
+    const auto branches = layer.is_object() ? layer.find("branches") : layer.end();
+    return branches != layer.end() && branches->is_array() && branches->size() == kBranches &&
+           std::all_of(branches->begin(), branches->end(), [](const json& branch) { return branch.is_array(); });
+  };
+  const auto add = [&](json& list, const std::string& name, int64_t out) {
+    list.push_back(plain("flatten"));  // of pictures; else it changes nothing
+    list.push_back(named_linear(name, out));
+    arch["new"].push_back(name);
+  };
+  if (!layers.empty() && is_branched(layers.back()) && outputs % int64_t{kBranches} == 0) {
+    json& branches = layers.back()["branches"];
+    for (size_t i = 0; i < kBranches; i++) add(branches[i], fmt::format("vectors.{}", i), outputs / int64_t{kBranches});
   } else {
-    layers.push_back(named_linear("vectors", outputs));
+    add(layers, "vectors", outputs);
   }
   arch["own_head"] = true;
   return arch;

@@ -20,7 +20,8 @@ namespace mas {
 nlohmann::json make_architecture(const std::string& text, const Shape& input);
 
 /// The same with so many outputs of its own: a linear layer behind the last one or, where that is a "concat" of
-/// branches, one for each, of which each gives an equal part. A description that has outputs of its own stays as it is.
+/// three branches, one for each, of which each gives a third. A description that has outputs of its own stays as it is.
+/// "new" names the layers that no published weights have (pretrained.h).
 nlohmann::json with_own_outputs(nlohmann::json arch, int64_t outputs);
 
 }  // namespace mas

@@ -82,7 +82,10 @@ LayeredNetwork::LayeredNetwork(const nlohmann::json& arch, const std::string& na
   if (layers == arch.end() || !layers->is_array()) throw Error(name, "architecture without layers");
   layers_ = build_layers(*layers, input_, name + ": ", "layers");
   check_layers(layers_, reserved_names(arch, name), name);
-  own_head_ = arch.value("own_head", false);
+  if (const auto own = arch.find("own_head"); own != arch.end()) {
+    if (!own->is_boolean()) throw Error(name, fmt::format("\"own_head\" must be true or false, got {}", own->dump()));
+    own_head_ = own->get<bool>();
+  }
   takes_ids_ = !layers->empty() && layers->front().at("type") == "embedding";
   feature_size_ = static_cast<int64_t>(value_count(output_shape(layers_, input_)));
 }

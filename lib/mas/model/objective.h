@@ -7,13 +7,14 @@
 namespace mas {
 
 /// Squared Euclidean distances [n, m] of outputs [n, values] to vectors [m, values], over the values that a vector has;
-/// those that it hasn't are NaN. Summed in float64.
+/// those that it hasn't are NaN. Summed in float64, and equal vectors have equal distances.
 at::Tensor fact_distances(const at::Tensor& outputs, const at::Tensor& vectors);
 
 /// What outputs are trained towards and judged by: classes, or in scenario facts the data's vectors (Aljundi et al.
 /// 2018, section 5.2, after Elhoseiny et al. 2017).
 class Objective {
  public:
+  /// Throws Error in scenario facts where the data have no vectors.
   Objective(Scenario scenario, const Dataset& data);
 
   /// Mean over samples of the cross entropy; or of the squared Euclidean distance to the target's vector, over the
@@ -24,7 +25,9 @@ class Objective {
   int64_t count_right(const at::Tensor& outputs, const at::Tensor& targets) const;
 
  private:
-  at::Tensor vectors_;  // undefined: classes
+  // Of facts; undefined: classes.
+  at::Tensor values_, has_;  // [facts, values], 0 where there is none
+  at::Tensor forms_;         // int64 [facts]: facts of one form have the same number
 };
 
 }  // namespace mas

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "mas/error.h"
@@ -84,6 +85,11 @@ std::vector<std::string> adopt_head(const Model& model, const std::string& head,
   const auto found = adoption.rest().find(weight);
   if (found == adoption.rest().end()) return {};
   const NamedTensors own = model.head_parameters(model.tasks().back());
+  if (own.empty()) {  // its outputs are the network's own
+    adoption.leave_out(weight);
+    adoption.leave_out(bias);
+    return {fmt::format("{} left out: the network has outputs of its own, without a head", weight)};
+  }
   const auto& needed = own.at("weight");
   if (found->second.sizes() == needed.sizes() && adoption.rest().count(bias)) {
     adoption.plan(weight, needed);
@@ -95,6 +101,13 @@ std::vector<std::string> adopt_head(const Model& model, const std::string& head,
   adoption.leave_out(weight);
   adoption.leave_out(bias);
   return {notice};
+}
+
+// Whether the tensor's layer stands behind the layers that are published, as the architecture says.
+bool is_new(const std::string& tensor, const nlohmann::json& arch) {
+  const auto layers = arch.find("new");
+  return layers != arch.end() && layers->is_array() &&
+         std::find(layers->begin(), layers->end(), tensor.substr(0, tensor.rfind('.'))) != layers->end();
 }
 
 // What is left over may be the head, under a name that the architecture doesn't say.
@@ -113,7 +126,13 @@ std::string about_left_over(const NamedTensors& rest, const NamedTensors& own) {
 std::vector<std::string> adopt_weights(Model& model, StateDict from, const std::string& name) {
   const NamedTensors weights = model.network().parameters(), buffers = model.network().buffers();
   Adoption adoption(std::move(from.tensors), name);
-  for (const auto& [tensor, to] : weights) adoption.plan(tensor, to);
+  std::vector<std::string> anew;
+  for (const auto& [tensor, to] : weights) {
+    if (is_new(tensor, model.file.arch) && !adoption.rest().count(tensor))
+      anew.push_back(tensor);
+    else
+      adoption.plan(tensor, to);
+  }
   const std::string mean = ".running_mean";
   for (const auto& [tensor, to] : buffers) {
     adoption.plan(tensor, to);
@@ -121,6 +140,7 @@ std::vector<std::string> adopt_weights(Model& model, StateDict from, const std::
     if (tensor.substr(end) == mean) adoption.leave_out(tensor.substr(0, end) + ".num_batches_tracked");
   }
   std::vector<std::string> notices = std::move(from.notices);
+  if (!anew.empty()) notices.push_back(fmt::format("has no {}: these start anew", listing(anew, 8)));
   const std::string published = model.file.arch.value("head", "head");
   for (const std::string& head : {published, std::string("head")}) {
     for (const auto& line : adopt_head(model, head, adoption)) notices.push_back(line);

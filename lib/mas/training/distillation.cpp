@@ -57,6 +57,8 @@ void check_distillable(const Model& model, const std::vector<TaskRecord>& earlie
                 "has learned no task, so --distill has no outputs to keep; train a first task with "
                 "mas-train, without it");
   }
+  if (earlier.front().scenario == Scenario::kFacts)
+    throw Error(model.name(), "has learned facts, and --distill is for classes; leave it out");
   if (options.kind != DistillOptions::Kind::kEbll) return;
   for (const auto& task : earlier) {
     if (model.file.encoders.count(task.name)) continue;
@@ -77,6 +79,8 @@ Distillation::Distillation(const Model& model, const DistillOptions& options) : 
     case Scenario::kDomain:
       answers_.push_back({tasks.back(), {}});
       break;
+    case Scenario::kFacts:
+      break;  // refused
     case Scenario::kClass:
       answers_.push_back({tasks.back(), earlier_columns(model, earlier)});
   }

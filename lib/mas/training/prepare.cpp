@@ -130,8 +130,9 @@ Model new_model(const TaskOptions& o, Dataset& data) {
     throw UsageError(option, "is for a TorchScript module: --arch FILE.pt");
   }
   auto arch = make_architecture(o.arch, data.sample_shape());
-  if (first_scenario(o, data) == Scenario::kFacts && data.class_vectors().defined())
-    arch = with_own_outputs(std::move(arch), data.class_vectors().size(1));
+  const at::Tensor vectors = data.class_vectors();
+  if (first_scenario(o, data) == Scenario::kFacts && vectors.defined() && vectors.size(1) > 0)
+    arch = with_own_outputs(std::move(arch), vectors.size(1));
   return {arch, o.seed};
 }
 
@@ -288,7 +289,10 @@ Training resume(const TaskOptions& o) {
   auto train = options_of(model);
   train.scratch = o.open.scratch;
   std::vector<std::unique_ptr<Dataset>> parts;
-  for (const auto& task : last_tasks(model, train.joint)) parts.push_back(open_again(task, o));
+  for (const auto& task : last_tasks(model, train.joint)) {
+    parts.push_back(open_again(task, o));
+    check_vectors(model, task.scenario, *parts.back(), task.data);
+  }
   if (train.track_si) check_path_importance(model, train.xi);
   auto data = one_of(std::move(parts), model);
   return {std::move(model), std::move(data), train, {}};

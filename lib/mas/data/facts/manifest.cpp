@@ -66,6 +66,8 @@ class Parser {
     const FactWords words{field(1), field(2), field(3)};
     if (image.empty()) fail(number, "no image");
     if (words[0].empty()) fail(number, "no subject");
+    for (const auto& word : words)
+      if (word.find_first_of(",<>") != std::string::npos) fail(number, fmt::format("{} is no word", printable(word)));
     if (words[1].empty() && !words[2].empty()) fail(number, "an object without a predicate");
     const std::string path = (std::filesystem::path(list_.folder) / image).string();
     if (access(path.c_str(), R_OK) != 0) fail(number, fmt::format("{}: {}", path, system_error_text(errno)));
@@ -90,7 +92,12 @@ class Parser {
     std::vector<std::string> names = list_.class_names;
     Source source = open_pictures(std::move(list_), request);
     source.class_names = std::move(names);
-    if (request.want_labels && request.labels.empty()) add_vectors(source, request, label_of);
+    if (request.want_labels && request.labels.empty()) {
+      if (request.vectors.empty())
+        source.class_vectors = at::empty({static_cast<int64_t>(source.class_names.size()), 0});
+      else
+        add_vectors(source, request, label_of);
+    }
     return source;
   }
 
@@ -115,8 +122,6 @@ class Parser {
   }
 
   void add_vectors(Source& source, const SourceRequest& request, const std::vector<int32_t>& label_of) const {
-    if (request.vectors.empty())
-      throw Error(file_.name(), "facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's");
     std::set<std::string> wanted;
     for (const auto& [words, entry] : facts_)
       for (const auto& word : words)
