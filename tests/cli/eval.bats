@@ -26,7 +26,8 @@ setup_file() { load helper; make_models; }
 import json
 o = json.load(open("object"))
 assert o["schema"] == "mas-eval/1"
-assert set(o) == {"schema", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "joint", "intransigence", "mean_intransigence", "notes", "definitions"}, set(o)
+assert o["measure"] == "accuracy"
+assert set(o) == {"schema", "measure", "tasks", "models", "learned", "accuracy", "acc", "bwt", "fwt", "forgetting", "drop", "mean_drop", "joint", "intransigence", "mean_intransigence", "notes", "definitions"}, set(o)
 assert o["tasks"] == ["first", "second"] and len(o["accuracy"]) == 2
 r = o["accuracy"]
 assert r[0][1] is None and o["fwt"] is None

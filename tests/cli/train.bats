@@ -86,7 +86,7 @@ J
   fails 2 "mas-train: --patience: needs samples to judge by; add --validation 0.1, say" \
     mas-train --arch mlp:8 --data "$small" --patience 3 -o m.h5
   fails 2 "mas-train: --arch: unknown architecture mpl:8 *" mas-train --arch mpl:8 --data "$small" -o m.h5
-  fails 2 "mas-train: --scenario: must be task, domain or class, got tsk" mas-train --arch mlp:8 --data "$small" --scenario tsk -o m.h5
+  fails 2 "mas-train: --scenario: must be task, domain, class or facts, got tsk" mas-train --arch mlp:8 --data "$small" --scenario tsk -o m.h5
   fails 2 "mas-train: --optimizer: must be sgd or adam, got adma" mas-train --arch mlp:8 --data "$small" --optimizer adma -o m.h5
   [ ! -e m.h5 ]
 }
