@@ -18,8 +18,8 @@ using nlohmann::json;
 // A new one is a function in architectures/ and a line here.
 const std::map<std::string, ArchitectureMaker>& makers() {
   static const std::map<std::string, ArchitectureMaker> table{
-      {"mlp", mlp},     {"convnet", convnet},   {"lenet", lenet}, {"alexnet", alexnet},
-      {"vgg16", vgg16}, {"resnet18", resnet18}, {"facts", facts}, {"facts-vgg16", facts_vgg16},
+      {"mlp", mlp},     {"convnet", convnet},   {"lenet", lenet},         {"alexnet", alexnet},
+      {"vgg16", vgg16}, {"resnet18", resnet18}, {"facts", facts_convnet}, {"facts-vgg16", facts_vgg16},
   };
   return table;
 }

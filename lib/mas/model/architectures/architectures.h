@@ -17,7 +17,7 @@ nlohmann::json alexnet(const std::string&);
 nlohmann::json vgg16(const std::string&);
 nlohmann::json resnet18(const std::string&);
 // Three branches, of a subject, a predicate and an object, on a small trunk and on VGG-16's.
-nlohmann::json facts(const std::string&);
+nlohmann::json facts_convnet(const std::string&);
 nlohmann::json facts_vgg16(const std::string&);
 
 // A layer each, for the descriptions.

@@ -14,7 +14,7 @@ json branches(int width) {
 
 }  // namespace
 
-json facts(const std::string&) {
+json facts_convnet(const std::string&) {
   const json relu = plain("relu"), pool = max_pool(2, 2);
   return {{"layers",
            {named_conv("conv1", 16, 3, 1), relu, pool, named_conv("conv2", 32, 3, 1), relu, pool,
