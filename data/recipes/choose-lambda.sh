@@ -60,7 +60,10 @@ for lambda in $lambdas; do
   matrices=()
   for seed in $seeds; do
     matrix=$(model "$lambda" "$seed").json
-    [ -e "$matrix" ] || { mas-eval -q --threads "$threads" "${matrix%.json}" --json >"$matrix.part" && mv "$matrix.part" "$matrix"; }
+    if [ ! -e "$matrix" ]; then
+      mas-eval -q --threads "$threads" "${matrix%.json}" --json >"$matrix.part"
+      mv "$matrix.part" "$matrix"
+    fi
     matrices+=("$matrix")
   done
   jq -rs --arg lambda "$lambda" "$percent"'

@@ -24,7 +24,7 @@ run() {
   fed_specs=$(fact_spec "$2" "$3")
   learn "$1" facts "$3" "$(lambda_of "$experiment" "$1" facts)" "$at"
   for batch in B11 B12 B2; do
-    [ -s "$at.$batch" ] || { retrieval "$at" "$(fact_spec "$batch" "$3")" >"$at.part" && mv "$at.part" "$at.$batch"; }
+    keep_retrieval "$at.$batch" "$at" "$(fact_spec "$batch" "$3")"
   done
 }
 cells() {
@@ -34,10 +34,7 @@ cells() {
   done
 }
 results=() used=()
-in_parallel run < <(cells | while read -r cell; do for seed in $seeds; do echo "$cell $seed"; done; done)
-while read -r method fed; do
-  for seed in $seeds; do used+=("$(model "$method" "$fed" "$seed")"); done
-done < <(cells)
+run_cells < <(cells)
 {
   printf '| | λ | importance of | B11 | B12 | B2 |\n|---|---|---|---|---|---|\n'
   while read -r method fed; do

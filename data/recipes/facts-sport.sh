@@ -30,14 +30,12 @@ run() {
   learn "$1" facts "$2" "$(lambda_of "$experiment" "$1" facts)" "$at"
   [ "$1" != joint ] || cp "$at" "$at.end"
   for point in $(points_of "$1"); do
-    [ -s "$at.$point.map" ] || { retrieval "$at.$point" "$sport" >"$at.part" && mv "$at.part" "$at.$point.map"; }
+    keep_retrieval "$at.$point.map" "$at.$point" "$sport"
   done
 }
 results=() used=()
-in_parallel run < <(for method in $methods; do for seed in $seeds; do echo "$method $seed"; done; done)
-for method in $methods; do
-  for seed in $seeds; do used+=("$(model "$method" "$seed")"); done
-done
+# shellcheck disable=SC2086
+run_cells < <(printf '%s\n' $methods)
 {
   printf '| | λ | after %s |\n|---|---|---|---|---|---|\n' "${batches// / | after }"
   for method in $methods; do

@@ -30,6 +30,13 @@ fact_tasks() {  # "BATCHES" SEED
 # retrieval MODEL SPEC: mAP on its test part, a fraction.
 retrieval() { mas-eval -q --threads "$threads" "$1" --data "$2" --measure map --json | jq '.accuracy[-1][0]'; }
 
+# keep_retrieval OUT MODEL SPEC: that in a file, which is there whole or not at all.
+keep_retrieval() {
+  [ ! -s "$1" ] || return 0
+  retrieval "$2" "$3" >"$1.part"
+  mv "$1.part" "$1"
+}
+
 # spread_of FILE...: of one number in each, in percent: mean and deviation.
 spread_of() {
   cat "$@" | jq -rs "$percent"'
@@ -68,8 +75,7 @@ facts_sequence() {
       i=$((i + 1))
     done
     printf '%s\n' "$row $(cell acc "$(summary_file "$method")") |"
-  done >"$models/rows"
-  cat "$models/rows"
+  done
 }
 
 # page TITLE: from standard input, below what says how it was made.

@@ -61,7 +61,10 @@ run() {
 }
 
 results=() used=()
-in_parallel run < <(for method in $methods; do for seed in $seeds; do echo "$method $seed"; done; done)
+# shellcheck disable=SC2086
+run_cells < <(printf '%s\n' $methods)
+# spread_at LOTS EXPRESSION: of the topics that were met so often, in `files`.
+spread_at() { spread_of <(jq "select(.met == $((20 * $1))) | $2" "${files[@]}"); }
 {
   printf '| pictures met | before | '
   for method in $methods; do printf '%s, after | kept | ' "$method"; done
@@ -73,9 +76,8 @@ in_parallel run < <(for method in $methods; do for seed in $seeds; do echo "$met
     for method in $methods; do
       files=()
       for seed in $seeds; do files+=("$(model "$method" "$seed").map"); done
-      of() { jq "select(.met == $((20 * count))) | $1" "${files[@]}" >"$models/numbers" && spread_of "$models/numbers"; }
-      [ "$method" != "${methods%% *}" ] || row+=" $(of .before) |"
-      row+=" $(of .after) | $(of '.after / .before') |"
+      [ "$method" != "${methods%% *}" ] || row+=" $(spread_at "$count" .before) |"
+      row+=" $(spread_at "$count" .after) | $(spread_at "$count" '.after / .before') |"
     done
     printf '%s\n' "$row"
   done
@@ -83,7 +85,7 @@ in_parallel run < <(for method in $methods; do for seed in $seeds; do echo "$met
 plots=()
 for method in $methods; do
   files=()
-  for seed in $seeds; do used+=("$(model "$method" "$seed")") files+=("$(model "$method" "$seed").map"); done
+  for seed in $seeds; do files+=("$(model "$method" "$seed").map"); done
   jq -s . "${files[@]}" >"$models/$method.json"
   results+=("$method=$models/$method.json")
   jq -r '"\(.met) \(100 * .after / .before)"' "${files[@]}" | sort -n >"$models/$method.dat"

@@ -237,19 +237,25 @@ summarise() {
   echo "$*" >"$out.of"
 }
 
-# learn_cells: what a page shows, a line of standard input each: the words that the recipe's model(), run() and summary_file()
-# take, the first two with a seed behind them. Learns each with all `seeds` and summarises it. `used` gets the models.
-learn_cells() {
+# run_cells: what a page shows, a line of standard input each: the words that the recipe's run() and model() take, which get a
+# seed behind them. Runs each with all `seeds`. `used` gets the models.
+run_cells() {
   local cells cell seed
   readarray -t cells
   for cell in "${cells[@]}"; do
     for seed in $seeds; do echo "$cell $seed"; done
   done | in_parallel run
-  printf '%s\n' "${cells[@]}" | in_parallel summarise_cell
   # shellcheck disable=SC2086
   for cell in "${cells[@]}"; do
     for seed in $seeds; do used+=("$(model $cell "$seed")"); done
   done
+}
+# learn_cells: the same, and summarises each into the recipe's summary_file(), which takes the line's words.
+learn_cells() {
+  local cells
+  readarray -t cells
+  run_cells < <(printf '%s\n' "${cells[@]}")
+  printf '%s\n' "${cells[@]}" | in_parallel summarise_cell
 }
 summarise_cell() {
   local files=() seed
