@@ -27,6 +27,12 @@ std::string_view unquoted(std::string_view field) {
   return quoted ? field.substr(1, field.size() - 2) : field;
 }
 
+std::string unescaped(std::string_view field) {
+  std::string text(field);
+  for (size_t at = 0; (at = text.find("\"\"", at)) != std::string::npos; ++at) text.erase(at, 1);
+  return text;
+}
+
 size_t field_end(std::string_view text, size_t begin, char separator) {
   size_t at = text.find_first_not_of(' ', begin);
   if (at == std::string_view::npos || text[at] != '"') return std::min(text.find(separator, begin), text.size());

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,9 @@ std::string_view trimmed(std::string_view text);
 
 /// What a field says: without blanks around it, and the quotation marks that enclose it.
 std::string_view unquoted(std::string_view field);
+
+/// A field's text that stood between quotation marks, in which two of them are one (RFC 4180).
+std::string unescaped(std::string_view field);
 
 /// Where the field from `begin` on ends. Between quotation marks that enclose it a separator is text, and two of them
 /// are one (RFC 4180).

@@ -1,9 +1,6 @@
 // A list of pictures and what they show: CSV with the columns image, subject, predicate and object, of which the last
 // ones are empty where a fact is shorter.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -43,13 +40,6 @@ std::optional<Header> header_of(std::string_view line) {
   return {};
 }
 
-// A quotation mark within quotation marks stands there twice.
-std::string text_of(std::string_view field) {
-  std::string text(field);
-  for (size_t at = 0; (at = text.find("\"\"", at)) != std::string::npos; ++at) text.erase(at, 1);
-  return text;
-}
-
 class Parser {
  public:
   explicit Parser(const File& file) : file_(file) {
@@ -61,7 +51,7 @@ class Parser {
     split_fields(text, header_.separator, fields_);
     if (fields_.size() != header_.columns.size())
       fail(number, fmt::format("{} fields, but line 1 has {}", fields_.size(), header_.columns.size()));
-    const auto field = [&](size_t column) { return text_of(fields_[places_[column]]); };
+    const auto field = [&](size_t column) { return unescaped(fields_[places_[column]]); };
     const std::string image = field(0);
     const FactWords words{field(1), field(2), field(3)};
     if (image.empty()) fail(number, "no image");
@@ -69,9 +59,7 @@ class Parser {
     for (const auto& word : words)
       if (word.find_first_of(",<>") != std::string::npos) fail(number, fmt::format("{} is no word", printable(word)));
     if (words[1].empty() && !words[2].empty()) fail(number, "an object without a predicate");
-    const std::string path = (std::filesystem::path(list_.folder) / image).string();
-    if (access(path.c_str(), R_OK) != 0) fail(number, fmt::format("{}: {}", path, system_error_text(errno)));
-    list_.names.add(image);
+    add_listed(list_, image, file_.name(), number);
     const auto known = facts_.try_emplace(words, Entry{facts_.size(), number}).first;
     ids_.push_back(known->second.id);
   }

@@ -1,8 +1,5 @@
 // A text file that names pictures: a path and a label a line, as CSV or with blanks between them.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <map>
 
@@ -32,8 +29,8 @@ std::optional<Entry> entry_of(std::string_view line, char separator) {
   line = trimmed(line);
   const bool quoted = !line.empty() && line[0] == '"';
   const size_t end = std::min(quoted ? field_end(line, 0, separator) : line.rfind(separator), line.size());
-  std::string path(unquoted(line.substr(0, end)));
-  for (size_t at = 0; quoted && (at = path.find("\"\"", at)) != std::string::npos; ++at) path.erase(at, 1);
+  const auto field = unquoted(line.substr(0, end));
+  const std::string path = quoted ? unescaped(field) : std::string(field);
   if (!has_picture_name(path)) return {};
   return Entry{path, end == line.size() ? std::string_view() : unquoted(line.substr(end + 1))};
 }
@@ -120,10 +117,7 @@ class Parser {
       throw Error(file_.name(), fmt::format("line {}: expected a picture ({}) {} a label, as in the lines before",
                                             number, kPictureEndings, labelled_ ? "and" : "without"));
     labelled_ = labelled;
-    const std::string path = (std::filesystem::path(list_.folder) / entry->path).string();
-    if (access(path.c_str(), R_OK) != 0)
-      throw Error(file_.name(), fmt::format("line {}: {}: {}", number, path, system_error_text(errno)));
-    list_.names.add(entry->path);
+    add_listed(list_, entry->path, file_.name(), number);
     if (labelled) labels_.add(entry->label, number);
   }
 

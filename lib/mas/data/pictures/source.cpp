@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -177,6 +178,13 @@ class Pictures {
 };
 
 }  // namespace
+
+void add_listed(PictureList& list, const std::string& name, const std::string& file, int64_t line) {
+  const std::string path = (std::filesystem::path(list.folder) / name).string();
+  if (access(path.c_str(), R_OK) != 0)
+    throw Error(file, fmt::format("line {}: {}: {}", line, path, system_error_text(errno)));
+  list.names.add(name);
+}
 
 Source open_pictures(PictureList list, const SourceRequest& request) {
   Source source;

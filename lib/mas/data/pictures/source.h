@@ -35,6 +35,9 @@ struct PictureList {
   std::vector<std::string> class_names;  ///< by label, or none
 };
 
+/// A picture that a line of the text file `file` names. Throws Error naming file and line where it can't be read.
+void add_listed(PictureList& list, const std::string& name, const std::string& file, int64_t line);
+
 /// Rows of bytes, 3 x height x width, decoded when they are read, in as many threads as LibTorch has. The spec's size,
 /// or crop where there is none, makes one size of many; without them the first picture's is that of all.
 Source open_pictures(PictureList pictures, const SourceRequest& request);
