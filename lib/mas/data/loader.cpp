@@ -93,19 +93,15 @@ struct Loader::State {
   std::thread worker;
 };
 
-namespace {
-
-std::vector<int64_t> all_rows(const Dataset& data) {
+std::vector<int64_t> every_row(const Dataset& data) {
   std::vector<int64_t> rows(static_cast<size_t>(data.size()));
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i);
   return rows;
 }
 
-}  // namespace
-
 Loader::Loader(Dataset& data, std::vector<int64_t> rows, const LoaderOptions& options)
     : state_(std::make_unique<State>(data, std::move(rows), options)) {}
-Loader::Loader(Dataset& data, const LoaderOptions& options) : Loader(data, all_rows(data), options) {}
+Loader::Loader(Dataset& data, const LoaderOptions& options) : Loader(data, every_row(data), options) {}
 Loader::~Loader() = default;
 bool Loader::next(Batch& batch) { return state_->next(batch); }
 

@@ -24,6 +24,9 @@ struct LoaderOptions {
   bool prefetch = true;  ///< read the next batch in a thread while this one is used
 };
 
+/// 0 to size() - 1.
+std::vector<int64_t> every_row(const Dataset& data);
+
 /// One pass over some rows of a dataset in batches; holds at most two batches.
 class Loader {
  public:

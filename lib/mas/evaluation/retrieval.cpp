@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "mas/data/loader.h"
 #include "mas/model/accuracy.h"
 #include "mas/model/objective.h"
 #include "mas/training/recording.h"
@@ -15,12 +16,6 @@ namespace {
 
 constexpr int64_t kBatch = 256;
 constexpr int64_t kMostDistances = 1 << 23;  // at a time: 64 MB
-
-std::vector<int64_t> all_rows(const Dataset& data) {
-  std::vector<int64_t> rows(static_cast<size_t>(data.size()));
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
 
 // Whether label b has all parts of the facts in `asked`: [asked, labels].
 at::Tensor relevance(const at::Tensor& asked, const at::Tensor& vectors) {
@@ -54,7 +49,7 @@ Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data,
   at::NoGradGuard no_grad;
   model.train(false);
   const at::Tensor vectors = data.class_vectors();
-  const auto rows = all_rows(data);
+  const auto rows = every_row(data);
   const auto forward = [&](const at::Tensor& x) {
     const at::Tensor y = model.forward(x, task);
     require_finite(y, x, model, task);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
-
 #include "mas/data/loader.h"
 #include "mas/model/objective.h"
 #include "mas/text.h"
@@ -69,9 +67,7 @@ Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, c
 }
 
 Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, int64_t batch_size) {
-  std::vector<int64_t> rows(data.size());
-  std::iota(rows.begin(), rows.end(), 0);
-  return measure_accuracy(model, task, data, rows, batch_size);
+  return measure_accuracy(model, task, data, every_row(data), batch_size);
 }
 
 }  // namespace mas
