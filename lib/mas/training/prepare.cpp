@@ -150,13 +150,6 @@ Model learned_model(const TaskOptions& o) {
   return model;
 }
 
-// What is for classifiers alone.
-void check_facts_options(const TaskOptions& o) {
-  for (const auto& [option, given] :
-       {std::pair{"--distill", o.train.distill.active()}, {"--code", o.code.value_or(0) > 0}})
-    if (given) throw UsageError(option, "is for classes, and facts have vectors; leave it out");
-}
-
 // Of the i-th of the tasks that are trained.
 TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Dataset& data) {
   TaskRecord task;
@@ -170,7 +163,8 @@ TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Datas
   task.scenario = first || !o.scenario.empty() ? first_scenario(o, data) : model.tasks().front().scenario;
   // Of another scenario add_task() says that it is one.
   if (first || task.scenario == model.tasks().front().scenario) check_vectors(model, task.scenario, data, o.data[i]);
-  if (task.scenario == Scenario::kFacts) check_facts_options(o);
+  if (task.scenario == Scenario::kFacts && o.code.value_or(0) > 0)
+    throw UsageError("--code", "is for classes, and facts have vectors; leave it out");
   if (task.classes.size() == 1 && first && task.scenario != Scenario::kClass && task.scenario != Scenario::kFacts) {
     throw Error(o.data[i], fmt::format("has one class, {}, and nothing to tell it from; a shell takes ; for itself, so "
                                        "quote 'classes=0;1', or write 0-1",
