@@ -45,8 +45,8 @@ void write_output(const std::string& path, const std::vector<std::string_view>& 
 /// work.
 void check_output(const std::string& path);
 
-/// The same for a writer of many pieces, which only commit() puts in the target's place. That may be hours later: a file
-/// that has come there meanwhile, where there was none, stays.
+/// The same for a writer of many pieces, which only commit() puts in the target's place. That may be hours later: a
+/// file that has come there meanwhile, where there was none, stays.
 class Replacement {
  public:
   /// Throws Error; also where the target is a device or a pipe.
