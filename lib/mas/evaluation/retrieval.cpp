@@ -7,9 +7,9 @@
 #include <set>
 
 #include "mas/data/loader.h"
+#include "mas/data/recording.h"
 #include "mas/model/accuracy.h"
 #include "mas/model/objective.h"
-#include "mas/training/recording.h"
 
 namespace mas {
 namespace {

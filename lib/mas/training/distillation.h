@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "mas/data/loader.h"
+#include "mas/data/recording.h"
 #include "mas/model/model.h"
-#include "mas/training/recording.h"
 
 namespace mas {
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mas/data/recording.h"
 #include "mas/error.h"
 #include "mas/model/accuracy.h"
 #include "mas/random.h"
 #include "mas/training/optimizer.h"
-#include "mas/training/recording.h"
 
 namespace mas {
 namespace {

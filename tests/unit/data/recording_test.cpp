@@ -1,4 +1,4 @@
-#include "mas/training/recording.h"
+#include "mas/data/recording.h"
 
 #include "unit/io/scratch.h"
 #include "unit/memory_dataset.h"

@@ -1,4 +1,4 @@
-#include "mas/training/recording.h"
+#include "mas/data/recording.h"
 
 #include <algorithm>
 
