@@ -119,7 +119,9 @@ with h5py.File("all.h5") as a, h5py.File("u.h5", "w") as b: b["images"] = a["ima
   mas-train -q --seed 1 --arch mlp:8 --data "$small,classes=0-1" --epochs 2 -o other.h5
   mas-eval --runs 1.h5 2.h5 3.h5 other.h5 >report
   grep -q "^1.h5 \.\.\. *3 " report
-  grep -q "^other.h5 *1 " report
+  grep -q "^other.h5 *1 .* - *[-+]\?[0-9.]*$" report
+  grep -q "^accuracy at the end, % *task1$" report
+  [ "$(grep -c "^1.h5 \.\.\. .* ± " report)" -eq 2 ]
   mas-eval --runs 1.h5 2.h5 3.h5 other.h5 --json >object
   for seed in 1 2 3; do mas-eval "$seed.h5" --json; done >single
   /usr/bin/python3 - <<'P'
@@ -128,7 +130,7 @@ o = json.load(open("object"))
 assert o["schema"] == "mas-eval-runs/1" and len(o["groups"]) == 2
 acc = [json.loads(t + "}")["acc"] for t in open("single").read().split("\n}\n") if t.strip()]
 first = o["groups"][0]
-assert first["seeds"] == [1, 2, 3] and first["models"] == ["1.h5", "2.h5", "3.h5"]
+assert first["measure"] == "accuracy" and first["seeds"] == [1, 2, 3] and first["models"] == ["1.h5", "2.h5", "3.h5"]
 assert abs(first["acc"]["mean"] - statistics.mean(acc)) < 1e-12
 assert abs(first["acc"]["deviation"] - statistics.stdev(acc)) < 1e-12
 half = 4.3027 * statistics.stdev(acc) / 3 ** 0.5
@@ -208,7 +210,7 @@ P
     mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 1 -o "a$seed.h5"
     mas-train -q --seed "$seed" --arch mlp:8 --data "$small,classes=0-1" --epochs 2 -o "b$seed.h5"
   done
-  mas-eval --runs a1.h5 a2.h5 b1.h5 b2.h5 | grep -q "^b1.h5 .* to [-+][0-9.]*$"
+  mas-eval --runs a1.h5 a2.h5 b1.h5 b2.h5 | grep -q "^b1.h5 .* ([-+]\?[0-9.]* to [-+]\?[0-9.]*)$"
   mas-eval --runs a1.h5 a2.h5 b2.h5 b1.h5 --json >object
   /usr/bin/python3 - <<'P'
 import json

@@ -40,8 +40,35 @@ std::string spread(const std::vector<std::optional<double>>& values, bool sign) 
          (all ? "" : fmt::format(" ({} of {})", s->n, values.size()));
 }
 
-std::string interval(const std::optional<Statistic>& s, bool sign = false) {
-  return s && s->low ? fmt::format("{} to {}", percent(s->low, sign), percent(s->high, sign)) : "-";
+std::string interval(const std::optional<Statistic>& s) {
+  return s && s->low ? fmt::format("{} to {}", percent(s->low), percent(s->high)) : "-";
+}
+
+// A mean, and the interval around it where there is one.
+std::string mean_and_interval(const std::optional<Statistic>& s) {
+  if (!s) return "-";
+  return percent(s->mean, true) +
+         (s->low ? fmt::format(" ({} to {})", percent(s->low, true), percent(s->high, true)) : "");
+}
+
+std::string name_of(const RunGroup& group) { return group.models.front() + (group.models.size() > 1 ? " ..." : ""); }
+
+// Each task at the end, a table for groups that learned the same tasks one behind the other.
+void print_by_task(std::FILE* out, const std::vector<RunGroup>& groups) {
+  for (size_t i = 0; i < groups.size();) {
+    const RunGroup& first = groups[i];
+    Table table;
+    std::vector<std::string> header{first.measure + " at the end, %"};
+    header.insert(header.end(), first.tasks.begin(), first.tasks.end());
+    table.add(header);
+    for (; i < groups.size() && groups[i].tasks == first.tasks && groups[i].measure == first.measure; i++) {
+      std::vector<std::string> cells{name_of(groups[i])};
+      for (const auto& values : groups[i].task_measures.at("accuracy")) cells.push_back(spread(values, false));
+      table.add(cells);
+    }
+    table.print(out);
+    print(out, "\n");
+  }
 }
 
 }  // namespace
@@ -88,18 +115,19 @@ void print_result(std::FILE* out, const Runs& runs) {
   table.add(header);
   for (const auto& group : runs.groups()) {
     const size_t count = group.models.size();
-    std::vector<std::string> cells{group.models.front() + (count > 1 ? " ..." : ""), std::to_string(count)};
+    std::vector<std::string> cells{name_of(group), std::to_string(count)};
     for (const Line& line : shown) cells.push_back(spread(group.measures.at(line.key), line.sign));
     const auto acc = statistic(group.measures.at("acc"));
     cells.push_back(interval(acc));
     const auto& first = runs.groups().front();
-    if (several) cells.push_back(&group == &first ? "" : interval(statistic(difference(group, first, "acc")), true));
+    if (several) cells.push_back(&group == &first ? "" : mean_and_interval(statistic(difference(group, first, "acc"))));
     table.add(cells);
   }
   table.print(out);
   print(out, "\n");
+  print_by_task(out, runs.groups());
   for (const Line& line : shown) print(out, "{:<13} {}\n", line.name, measure_definitions().at(line.key));
-  if (several) print(out, "ACC above the first row's: 95 % interval of the difference of runs with the same seed\n");
+  if (several) print(out, "ACC above the first row's: of runs with the same seed, and the 95 % interval of that\n");
 }
 
 void print_result(std::FILE* out, const AgreementTable& agreements) {

@@ -11,7 +11,7 @@ namespace mas::tool {
 void print_result(std::FILE* out, const AccuracyMatrix& matrix, const Measures& measures);
 
 /// For people: a row a group of runs, mean ± standard deviation in percent of each measure, and the 95 % interval of
-/// ACC.
+/// ACC; then each task's accuracy at the end.
 void print_result(std::FILE* out, const Runs& runs);
 
 /// For people: a table for each other model, a row a parameter and the last for all.

@@ -133,6 +133,7 @@ void Runs::add(const Model& model, const AccuracyMatrix& matrix) {
     keys_.push_back(key);
     groups_.emplace_back();
     groups_.back().tasks = matrix.tasks;
+    groups_.back().measure = matrix.measure;
   }
   RunGroup& group = groups_[at];
   const std::string seeds = seeds_of(model);
@@ -161,7 +162,8 @@ const std::vector<std::string>& run_measures() {
 nlohmann::json to_json(const Runs& runs) {
   auto groups = nlohmann::json::array();
   for (const auto& group : runs.groups()) {
-    nlohmann::json object{{"models", group.models}, {"seeds", group.seeds}, {"tasks", group.tasks}};
+    nlohmann::json object{
+        {"models", group.models}, {"seeds", group.seeds}, {"tasks", group.tasks}, {"measure", group.measure}};
     auto differences = nlohmann::json::object();
     for (const auto& [name, values] : group.measures) {
       object[name] = to_json(values);

@@ -28,6 +28,7 @@ struct RunGroup {
   std::vector<uint64_t> seeds;         ///< of their first tasks
   std::vector<std::string> all_seeds;  ///< of all tasks and of their data, which tell the runs apart
   std::vector<std::string> tasks;
+  std::string measure = "accuracy";                                    ///< or "mAP", of the matrices
   std::map<std::string, std::vector<std::optional<double>>> measures;  ///< name (measure_definitions()) -> one a run
   /// "accuracy", at the end, and "drop": of each task, one a run.
   std::map<std::string, std::vector<std::vector<std::optional<double>>>> task_measures;
