@@ -133,6 +133,7 @@ void check_plot(const Options& o) {
 }
 
 int evaluate(Options& o) {
+  if (o.measure == "mAP") o.measure = "map";  // as it is printed
   if (!o.measure.empty() && o.measure != "accuracy" && o.measure != "map")
     throw mas::UsageError("--measure", "must be accuracy or map, got " + o.measure);
   if (o.runs) return compare_runs(o);

@@ -28,7 +28,7 @@ int train(const CLI::App& app, mas::tool::TrainingOptions& o) {
   if (!o.no_results && o.task.resume.empty() && options.joint == 1) mas::record_transfer(model, o.task.open);
   mas::tool::Progress progress(o.common, "training " + model.tasks().back().name);
   mas::train(model, *data, options, o.checkpoint,
-             mas::tool::training_reports(o, progress, std::move(remarks), options));
+             mas::tool::training_reports(o, progress, std::move(remarks), options, model.tasks().back().scenario));
   progress.clear();
   if (!o.no_results) mas::tool::record_results(model, o);
   o.output.write(model.file);
