@@ -172,7 +172,7 @@ print(zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())).read("fc1.bias.npy")[
   printf '1,2,0\n3,4,1\n' >rows.csv
   fails 1 "mas-train: --augment: for images, not for rows of 2 values; size=HxW makes *" \
     mas-train --arch mlp:2 --data rows.csv --augment flip -o m.h5
-  fails 1 "mas-train: mlp:20: --freeze fc2: no such layer that could learn; did you mean fc1?" "${train[@]}" --freeze fc2
+  fails 1 "mas-train: mlp:20: --freeze fc2: no such layer that could learn; did you mean fc1? There are fc1, head" "${train[@]}" --freeze fc2
   fails 1 "mas-train: mlp:20: --freeze leaves nothing that could learn" "${train[@]}" --freeze fc1 --freeze head
   fails 2 "mas-train: --lr-factor: must be LAYER:FACTOR such as head:10, *" "${train[@]}" --lr-factor head
   fails 2 "mas-train: --warm-up: must leave an epoch of --epochs *" "${train[@]}" --warm-up 4

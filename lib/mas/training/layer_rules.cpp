@@ -30,6 +30,12 @@ std::vector<std::string> layers_of(const std::vector<std::string>& parameters) {
   return {layers.begin(), layers.end()};
 }
 
+std::vector<std::string> outermost(const std::vector<std::string>& parameters) {
+  std::set<std::string> layers;
+  for (const auto& name : parameters) layers.insert(name.substr(0, name.find('.')));
+  return {layers.begin(), layers.end()};
+}
+
 void set_lr_factor(LayerRules& rules, const std::string& layer, double factor) {
   if (layer.empty() || !(factor >= 1 / kLargestFactor && factor <= kLargestFactor))
     throw UsageError(kLrFactor, fmt::format("must be LAYER:FACTOR such as head:10, the factor from {:g} to {:g}",
@@ -59,8 +65,9 @@ void LayerRules::check(const std::vector<std::string>& parameters, const std::st
   const auto require = [&](const std::string& layer, const char* option) {
     const auto is_it = [&](const std::string& parameter) { return is_within(parameter, layer); };
     if (std::any_of(parameters.begin(), parameters.end(), is_it)) return;
-    throw Error(name, fmt::format("{} {}: no such layer that could learn; did you mean {}?", option, printable(layer),
-                                  nearest(layer, layers_of(parameters))));
+    throw Error(
+        name, fmt::format("{} {}: no such layer that could learn; did you mean {}? There are {}", option,
+                          printable(layer), nearest(layer, layers_of(parameters)), listing(outermost(parameters), 8)));
   };
   for (const auto& layer : frozen) require(layer, kFreeze);
   for (const auto& [layer, factor] : lr_factors) require(layer, kLrFactor);

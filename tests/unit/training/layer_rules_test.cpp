@@ -35,9 +35,13 @@ TEST_CASE("a layer's name stands for all within it, and the longest name counts"
 
 TEST_CASE("a rule about no layer is refused with the nearest one, and one that leaves nothing") {
   CHECK_THROWS_WITH_AS(rules({"feature.0"}, {}).check(kParameters, "net"),
-                       "net: --freeze feature.0: no such layer that could learn; did you mean features.0?", Error);
+                       "net: --freeze feature.0: no such layer that could learn; did you mean features.0? There are "
+                       "classifier, features, head",
+                       Error);
   CHECK_THROWS_WITH_AS(rules({}, {"clasifier:2"}).check(kParameters, "net"),
-                       "net: --lr-factor clasifier: no such layer that could learn; did you mean classifier?", Error);
+                       "net: --lr-factor clasifier: no such layer that could learn; did you mean classifier? There are "
+                       "classifier, features, head",
+                       Error);
   CHECK_THROWS_WITH_AS(rules({"features", "classifier", "head"}, {}).check(kParameters, "net"),
                        "net: --freeze leaves nothing that could learn", Error);
   for (const char* text : {"head", "head:", ":2", "head:0", "head:-1", "head:nan", "head:1e7", "head:1x"}) {
