@@ -75,6 +75,33 @@ TEST_CASE("data of several tasks are one set, in any order of its rows") {
   }
 }
 
+TEST_CASE("facts of several tasks keep their own vectors") {
+  const std::vector<std::string> specs{"facts,batch=B1,pictures=5", "facts,batch=B2,pictures=5"};
+  const auto opened = [&] {
+    std::vector<std::unique_ptr<Dataset>> parts;
+    for (const auto& spec : specs) parts.push_back(open_dataset(DataSpec::parse(spec), {}));
+    return parts;
+  };
+  auto parts = opened();
+  Model model(with_own_outputs(make_architecture("mlp:6", {3, 32, 32}), 48), 3);
+  for (size_t i = 0; i < specs.size(); i++)
+    model.add_task(test::task_record(specs[i], specs[i], parts[i]->classes(), Scenario::kFacts, 2));
+  const auto all = join(opened(), model);
+  const auto first = parts[0]->size();
+  REQUIRE(all->size() == first + parts[1]->size());
+  const std::vector<int64_t> rows{first + 7, 0, first - 1, first, 3};
+  const auto targets = all->labels(rows);
+  for (size_t i = 0; i < rows.size(); i++) {
+    const size_t part = rows[i] < first ? 0 : 1;
+    CHECK(part_of(*all, rows[i]) == part);
+    const auto label = parts[part]->labels({rows[i] - (part == 0 ? 0 : first)});
+    const auto own = model.targets(label, model.tasks()[part])[0];
+    const auto target = targets[static_cast<int64_t>(i)].item<int64_t>();
+    const auto with = all->class_vectors()[target], without = parts[part]->class_vectors()[own.item<int64_t>()];
+    CHECK(with.nan_to_num(-9).equal(without.nan_to_num(-9)));
+  }
+}
+
 TEST_CASE("what is wrong with the data of one task is said of these") {
   Model model(make_architecture("mlp:6", {4}), 3);
   model.add_task(test::task_record("a", "good", {0, 1}, Scenario::kDomain, 2));
