@@ -14,7 +14,8 @@ facts_settings() {
   parse_options "methods seeds epochs pictures experiment lambda jobs models out" "${given[@]}"
   sets="facts,pictures=$pictures" arch=facts
   training=(--epochs "$epochs" --batch 35 --lr 0.001)  # the paper's batch
-  for option in $methods; do lambda_of "$experiment" "$option" facts >/dev/null; done
+  # shellcheck disable=SC2086
+  need_lambdas "$experiment" facts $methods
   prepare "$models"
   firsts=$models/first
 }

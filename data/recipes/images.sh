@@ -23,14 +23,15 @@ image_settings() {
   name=$1 methods=$2 tasks='' seeds="1 2 3" arch=alexnet init='' experiment=$1 lambda='' jobs=1
   train="--epochs 100 --batch 200 --optimizer sgd --momentum 0.9 --lr 0.0008"
   models=$root/build/$1 out=$root/data/results
-  local published method
+  local published
   read -ra published <<<"$3"
   parse_options "tasks methods seeds arch init train experiment lambda jobs models out name" "${@:4}"
   tasks_named=$tasks
   sets=${tasks:-$(published_tasks "${published[@]}")}
   read -rd "" -a all <<<"$sets" || true
   read -rd "" -a training <<<"$train" || true
-  for method in $methods; do lambda_of "$experiment" "$method" task >/dev/null; done
+  # shellcheck disable=SC2086
+  need_lambdas "$experiment" task $methods
   need_sets "${all[@]}"
   prepare "$models"
   firsts=$models/first

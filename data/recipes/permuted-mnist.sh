@@ -16,7 +16,7 @@ models=$root/build/permuted-mnist out=$root/data/results data=mnist
 parse_options "seeds methods count epochs lambda jobs models out data" "$@"
 arch=mlp:400,400 xi=0.1
 training=(--epochs "$epochs" --batch 128 --lr 0.001)
-for method in $methods; do lambda_of permuted-mnist "$method" domain >/dev/null; done
+need_lambdas permuted-mnist domain $methods
 prepare "$models/$count"
 
 model() { echo "$models/$count/$1-$(lambda_of permuted-mnist "$1" domain)-$2.h5"; }  # METHOD SEED

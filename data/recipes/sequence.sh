@@ -103,7 +103,7 @@ permuted_tasks() {  # DATA N SEED
   for ((k = 2; k <= $2; k++)); do tasks+=("p$k=$1,permute=$((1000 * $3 + k))"); done
 }
 
-# lambda_of RECIPE METHOD SCENARIO: `lambda` where it is given, else what choose-lambda.sh found, as lambdas.txt has it; 0
+# lambda_of EXPERIMENT METHOD SCENARIO: `lambda` where it is given, else what choose-lambda.sh found, as lambdas.txt has it; 0
 # for methods that have none. Of lwf and ebll it is the weight of what is distilled. mas-test and mas-both have that of mas.
 lambda_of() {
   local method=$2
@@ -114,8 +114,20 @@ lambda_of() {
   [ -z "${lambda-}" ] || { echo "$lambda"; return; }
   awk -v r="$1" -v m="$method" -v s="$3" '
     $1 == r && $2 == m && $3 == s { print $4; found = 1 }
-    END { if (!found) exit 1 }' "$lambdas" ||
-    { echo "$lambdas: no λ of $1 for $method, scenario $3; find it with choose-lambda.sh and add a line '$1 $method $3 λ', or give --lambda for all methods" >&2; return 1; }
+    END { if (!found) exit 1 }' "$lambdas"
+}
+
+# need_lambdas EXPERIMENT SCENARIO METHOD...: the recipe stops where lambdas.txt lacks some.
+need_lambdas() {
+  local method missing=''
+  for method in "${@:3}"; do
+    lambda_of "$1" "$method" "$2" >/dev/null && continue
+    method=${method/#mas-*/mas}
+    [[ " $missing " == *" $method "* ]] || missing+="${missing:+ }$method"
+  done
+  [ -n "$missing" ] || return 0
+  echo "$lambdas: no λ of $1, scenario $2, for $missing; find each with choose-lambda.sh --method and add a line such as '$1 ${missing%% *} $2 λ', or give --lambda for all methods" >&2
+  exit 1
 }
 
 # test_spec SPEC: its test part, as mas-eval takes it.

@@ -22,7 +22,8 @@ cells() {
     for method in $methods; do echo "$method" "$scenario"; done
   done
 }
-while read -r method scenario; do lambda_of split-mnist "$method" "$scenario" >/dev/null; done < <(cells)
+# shellcheck disable=SC2086
+for scenario in $scenarios; do need_lambdas split-mnist "$scenario" $methods; done
 prepare "$models"
 split_tasks "$data"
 
