@@ -7,6 +7,14 @@
 #                             [--train "OPTIONS"] [--experiment NAME] [--lambda N] [--jobs N] [--models FOLDER] [--out FOLDER]
 #                             [--name NAME]
 #
+# Two folders of your own, cats/KIND/*.jpg and dogs/KIND/*.jpg, of which a fifth of the pictures is kept for the test, with a
+# small network from scratch; the first command looks at the pictures, the second finds the λ for the third:
+#
+#   mas-data cats,size=64 --sheet cats.png
+#   data/recipes/choose-lambda.sh --tasks "cats=cats,size=64,split=0.8 dogs=dogs,size=64,split=0.8" --arch convnet --epochs 20 --batch 32
+#   data/recipes/two-tasks.sh --tasks "cats=cats,size=64,split=0.8 dogs=dogs,size=64,split=0.8" --arch convnet \
+#                             --train "--epochs 20 --batch 32" --methods "finetune mas joint" --lambda 1
+#
 # Without --tasks these are flowers, scenes and birds, an AlexNet that --init gives ImageNet's weights, and the paper's
 # training; with other data, --train has the options for mas-train, and --experiment the lines of lambdas.txt that are
 # taken, which choose-lambda.sh --tasks finds for each method; or --lambda is for all. For one order of any number of sets
@@ -46,11 +54,11 @@ write_json "$out/$name.json" "${results[@]}"
 
 # Rows of a table in the paper's form.
 table() {  # METHOD...
-  local head='| |' rule='|---|' first second method file row
+  local head='| | λ |' rule='|---|---|' first second method file row
   while read -r first second; do head+=" $first → $second |" rule+='---|'; done < <(pairs)
   printf '%s\n%s\n' "$head" "$rule"
   for method in "$@"; do
-    row="| $method |"
+    row="| $method | $(lambda_of "$experiment" "$method" task) |"
     while read -r first second; do
       file=$(summary_file "$first" "$second" "$method")
       row+=" $(of_task 0 accuracy "$file") ($(of_task 0 drop "$file")) · $(of_task 1 accuracy "$file") |"

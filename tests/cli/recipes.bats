@@ -118,8 +118,8 @@ restarts() {
     --methods "finetune lwf ebll imm-mean imm-mode ewc si mas local joint mas-test mas-both"
   cmp first o/two-tasks.md
   number='-?[0-9]+[.][0-9]{2}'
-  [ "$(grep -cE "^\| (finetune|lwf|ebll|imm-mean|imm-mode|ewc|si|mas|local|mas-test|mas-both) \| $number \(($number|-)\) · $number \| $number \(($number|-)\) · $number \|$" first)" -eq 12 ]
-  grep -qE "^\| joint \| $number \(-\) · $number \| $number \(-\) · $number \|$" first
+  [ "$(grep -cE "^\| (finetune|lwf|ebll|imm-mean|imm-mode|ewc|si|mas|local|mas-test|mas-both) \| [01] \| $number \(($number|-)\) · $number \| $number \(($number|-)\) · $number \|$" first)" -eq 12 ]
+  grep -qE "^\| joint \| 0 \| $number \(-\) · $number \| $number \(-\) · $number \|$" first
   jq -e '.results | length == 24' o/two-tasks.json
   run ! grep -q Published first
   # What was fed after the first task: of 300 samples the three classes' 90, the 15 of the test part, and both.
