@@ -27,6 +27,7 @@ restarts() {
   cmp first o/split-mnist.md
   [ "$(grep -cE '^\| (finetune|ewc|online-ewc|si|mas|local|lwf|ebll|l2|imm-mean|imm-mode|joint) \| ([0-9.]+( ± [0-9.]+)?)? \| [0-9.]+ \|$' first)" -eq 12 ]
   [ "$(grep -cE '^\| [a-z0-9-]+ \| [01] \|$' first)" -eq 12 ]
+  grep -qE '^Below what was published by more than .*: (none|[a-z0-9-]+ by task \([0-9.]+\).*)\.$' first
   jq -e '.results | length == 12 and all(.[]; .groups[0].acc.values | length == 1)' o/split-mnist.json
   # The methods aren't one and the same.
   [ "$(jq '[.results[].groups[0].acc.mean] | unique | length' o/split-mnist.json)" -gt 3 ]
