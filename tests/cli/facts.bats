@@ -162,6 +162,9 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   bad "line 2: no subject" 'image,subject,predicate,object\n1.png,,riding,\n'
   bad "line 2: a, b is no word" 'image,subject,predicate,object\n1.png,"a, b",,\n'
   bad "line 2: an object without a predicate" 'image,subject,predicate,object\n1.png,man,,horse\n'
+  bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
+  bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
+  bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
   bad "line 2: 2.png: no such file or directory" 'image,subject,predicate,object\n2.png,man,,\n'
   bad "no pictures below its first line" 'image,subject,predicate,object\n'
   fails 2 "mas-data: topic=arts: must be one of food, furniture, sport" mas-data facts,topic=arts

@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kSeparators = ",;\t";
 constexpr int64_t kLooked = 4096;
+constexpr size_t kLongestName = 128;  // of each part's forms there are several in memory
 const char* const kColumns[] = {"image", "subject", "predicate", "object"};
 constexpr size_t kColumnCount = 4;
 
@@ -56,8 +57,10 @@ class Parser {
     const FactWords words{field(1), field(2), field(3)};
     if (image.empty()) fail(number, "no image");
     if (words[0].empty()) fail(number, "no subject");
-    for (const auto& word : words)
+    for (const auto& word : words) {
+      if (word.size() > kLongestName) fail(number, fmt::format("a word of {} bytes", word.size()));
       if (word.find_first_of(",<>") != std::string::npos) fail(number, fmt::format("{} is no word", printable(word)));
+    }
     if (words[1].empty() && !words[2].empty()) fail(number, "an object without a predicate");
     add_listed(list_, image, file_.name(), number);
     const auto known = facts_.try_emplace(words, Entry{facts_.size(), number}).first;
@@ -100,11 +103,14 @@ class Parser {
   }
 
   void read_header(int64_t number, std::string_view text) {
-    header_ = *header_of(text);
+    const auto header = header_of(text);  // what was recognised may have been cut within a name
+    if (!header) fail(number, "no columns image and subject");
+    header_ = *header;
+    const auto& columns = header_.columns;
     for (size_t i = 0; i < kColumnCount; ++i) {
-      const auto& columns = header_.columns;
       const auto found = std::find(columns.begin(), columns.end(), kColumns[i]);
       if (found == columns.end()) fail(number, fmt::format("no column {}", kColumns[i]));
+      if (std::count(found, columns.end(), kColumns[i]) > 1) fail(number, fmt::format("two columns {}", kColumns[i]));
       places_[i] = static_cast<size_t>(found - columns.begin());
     }
   }
