@@ -18,13 +18,15 @@ namespace {
 
 constexpr int64_t kMostValues = 1 << 16;   // of a vector
 constexpr int64_t kLongestWord = 1 << 12;  // bytes
+constexpr size_t kMostFields = kMostValues + kLongestWord;
 constexpr int64_t kLooked = 1 << 12;
 constexpr int64_t kChunk = 1 << 20;
 
+// At most one more than kMostFields: what has more is refused.
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
-  for (size_t at = 0; at < line.size();) {
+  for (size_t at = 0; at < line.size() && fields.size() <= kMostFields;) {
     if (blank(line[at])) {
       ++at;
       continue;
@@ -116,15 +118,17 @@ class TextReader {
     if (!header) return;
     check_header(*header, file);
     values_ = header->values;
-    has_header_ = true;
+    promised_ = header->words;
   }
 
   void line(int64_t number, std::string_view text) {
-    if (number == 1 && has_header_) return;
+    if (number == 1 && promised_ > 0) return;
     const auto fail = [&](const std::string& cause) {
       throw Error(file_.name(), fmt::format("line {}: {}", number, cause));
     };
     const auto fields = fields_of(text);
+    if (fields.size() > kMostFields) fail(fmt::format("more than {} values", kMostValues));
+    lines_++;
     const auto count = static_cast<int64_t>(fields.size());
     if (values_ == 0) {
       values_ = count - 1;
@@ -145,12 +149,16 @@ class TextReader {
     }
   }
 
-  WordVectors take() { return std::move(found_); }
+  WordVectors take() {
+    if (lines_ < promised_)
+      throw Error(file_.name(), fmt::format("ends after {} of the {} words that line 1 says", lines_, promised_));
+    return std::move(found_);
+  }
 
  private:
   const File& file_;
   const std::set<std::string>& words_;
-  bool has_header_ = false;
+  int64_t promised_ = 0, lines_ = 0;  // words; 0: not said
   int64_t values_ = 0;
   WordVectors found_;
 };

@@ -44,7 +44,7 @@ TEST_CASE("word vectors are read in three forms, and only those asked for") {
   CHECK(read("4 3\n" + lines, {"cat", "new york"}) == want);
   CHECK(read(binary("3 3", {{"dog", {1, 2, 3}}, {"cat", {0.25f, 1e-3f, 4}}, {"cat", {0, 0, 0}}}), {"cat"}) ==
         mas::WordVectors{{"cat", {0.25f, 1e-3f, 4}}});
-  CHECK(read("4 3\r\ncat 1 2 3\r\n", {"cat"}) == mas::WordVectors{{"cat", {1, 2, 3}}});
+  CHECK(read("1 3\r\ncat 1 2 3\r\n", {"cat"}) == mas::WordVectors{{"cat", {1, 2, 3}}});
 }
 
 TEST_CASE("a large binary file is read in pieces") {
@@ -61,6 +61,10 @@ TEST_CASE("damaged word vectors are refused by line or number") {
   CHECK(fault("cat 1 2 x\n") == ": line 1: x is no value of a vector");
   CHECK(fault("cat 1 nan 2\n") == ": line 1: nan is no value of a vector");
   CHECK(fault("cat\n") == ": line 1: expected a word and the values of its vector");
+  CHECK(fault("3 3\ncat 1 2 3\ndog 1 2 3\n") == ": ends after 2 of the 3 words that line 1 says");
+  std::string wide = "cat";
+  for (int i = 0; i < 70000; ++i) wide += " 1";
+  CHECK(fault(wide + "\n") == ": line 1: more than 65536 values");
   CHECK(fault("0 3\ncat 1 2 3\n") == ": line 1: 0 words of 3 values can't be");
   CHECK(fault(std::string("\0\1\2", 3)).find(": no word vectors: neither text nor") == 0);
   const auto whole = binary("2 3", {{"dog", {1, 2, 3}}, {"cat", {4, 5, 6}}});
