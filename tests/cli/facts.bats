@@ -110,6 +110,8 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-data: some.h5: /vectors: holds an infinite value" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros((96, 2), 'i4')"
   fails 1 "mas-data: some.h5: /vectors: int32, expected floats" mas-data some.h5
+  edit "f['vectors'][1, 2] = np.nan"
+  fails 1 "mas-data: some.h5: label 1: has NaN within a word, or no word before another; see /vectors in mas(7), HDF5" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros(96, 'f4')"
   fails 1 "mas-data: some.h5: /vectors: 96, expected a row of values for each label" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros((96, 5), 'f4')"
