@@ -15,7 +15,6 @@ namespace mas {
 namespace {
 
 constexpr int64_t kBatch = 256;
-constexpr int64_t kMostDistances = 1 << 23;  // at a time: 64 MB
 
 // Whether label b has all parts of the facts in `asked`: [asked, labels].
 at::Tensor relevance(const at::Tensor& asked, const at::Tensor& vectors) {
@@ -45,7 +44,8 @@ double Retrieval::mean() const {
   return std::accumulate(precisions.begin(), precisions.end(), 0.0) / static_cast<double>(precisions.size());
 }
 
-Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data, const std::string& scratch) {
+Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data, const std::string& scratch,
+                            int64_t distances) {
   at::NoGradGuard no_grad;
   model.train(false);
   const at::Tensor vectors = data.class_vectors();
@@ -61,20 +61,20 @@ Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data,
   const auto* const values = labels.data_ptr<int64_t>();
   const std::set<int64_t> present(values, values + labels.numel());
   result.facts.assign(present.begin(), present.end());
-  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, kMostDistances / data.size()));
+  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, distances / data.size()));
   for (size_t first = 0; first < result.facts.size(); first += at_once) {
     const auto count = std::min(at_once, result.facts.size() - first);
     const at::Tensor asked =
         vectors.index_select(0, at::tensor(at::ArrayRef<int64_t>(result.facts.data() + first, count), at::kLong));
-    at::Tensor distances = at::empty({static_cast<int64_t>(count), data.size()}, at::kDouble);
+    at::Tensor found = at::empty({static_cast<int64_t>(count), data.size()}, at::kDouble);
     for (int64_t row = 0; row < data.size(); row += kBatch) {
       const auto n = std::min(kBatch, data.size() - row);
       const at::ArrayRef<int64_t> part(rows.data() + row, static_cast<size_t>(n));
-      distances.narrow(1, row, n).copy_(fact_distances(outputs.of(part), asked).t());
+      found.narrow(1, row, n).copy_(fact_distances(outputs.of(part), asked).t());
     }
     const at::Tensor relevant = relevance(asked, vectors);
     for (size_t i = 0; i < count; i++) {
-      const at::Tensor of_fact = distances[static_cast<int64_t>(i)], of_label = relevant[static_cast<int64_t>(i)];
+      const at::Tensor of_fact = found[static_cast<int64_t>(i)], of_label = relevant[static_cast<int64_t>(i)];
       const auto* d = of_fact.data_ptr<double>();
       const auto* r = of_label.data_ptr<bool>();
       std::vector<bool> wanted;

@@ -83,6 +83,9 @@ TEST_CASE("retrieval asks for each fact of the data, and a longer fact answers a
     sum += want;
   }
   CHECK(found.mean() == doctest::Approx(sum / static_cast<double>(found.facts.size())).epsilon(1e-9));
+  for (const int64_t distances : {int64_t{1}, 5 * data->size()})  // in parts
+    CHECK(measure_retrieval(model, model.tasks().back(), *data, "/tmp", distances).precisions ==
+          found.precisions);
 }
 
 TEST_CASE("the loss of facts is the double loop's, and the nearest fact of the same form counts") {
