@@ -57,6 +57,7 @@ std::string key_of(const Model& model) {
     record.erase("seed");
     record.erase("identity");
     record["data"] = without_seeds(task.data);
+    if (task.scenario == Scenario::kFacts) record.erase("classes");  // which facts those are may be up to the seed
     tasks.push_back(std::move(record));
   }
   Fingerprint script;  // whose bytes hold its first weights
@@ -113,6 +114,7 @@ std::vector<std::optional<double>> difference(const RunGroup& group, const RunGr
                                               const std::string& measure) {
   const auto &values = group.measures.at(measure), &others = reference.measures.at(measure);
   std::vector<std::optional<double>> all(values.size());
+  if (group.measure != reference.measure) return all;
   for (size_t i = 0; i < values.size(); i++) {
     const auto partner = std::find(reference.all_seeds.begin(), reference.all_seeds.end(), group.all_seeds[i]);
     if (partner == reference.all_seeds.end()) continue;

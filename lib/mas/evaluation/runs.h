@@ -51,7 +51,8 @@ class Runs {
 };
 
 /// `group` minus `reference`, one value for each run of `group` whose seeds the other has too: the same first weights
-/// and order of samples, so that the difference varies less than the two. Empty values where a run has no partner.
+/// and order of samples, so that the difference varies less than the two. Empty values where a run has no partner, or
+/// the two are measured otherwise.
 std::vector<std::optional<double>> difference(const RunGroup& group, const RunGroup& reference,
                                               const std::string& measure);
 

@@ -85,6 +85,28 @@ TEST_CASE("runs that differ in their seeds alone are a group") {
   CHECK(to_csv(runs).find("\n2,mlp:4,1,0.800000,") != std::string::npos);
 }
 
+TEST_CASE("facts that a seed has drawn are those of a group, other classes are not") {
+  for (const Scenario scenario : {Scenario::kFacts, Scenario::kClass}) {
+    Runs runs;
+    for (const int64_t first : {0, 1}) {
+      Model model(with_own_outputs(make_architecture("mlp:4", {1, 8, 8}), 6), 1);
+      TaskRecord task;
+      task.name = "a";
+      task.data = "facts,batch=B1,seed=" + std::to_string(first);
+      task.classes = {first, 5};
+      task.scenario = scenario;
+      model.add_task(task);
+      AccuracyMatrix m;
+      m.tasks = {"a"};
+      m.models = {"m"};
+      m.learned = {1};
+      m.accuracy = {{0.5}};
+      runs.add(model, m);
+    }
+    CHECK(runs.groups().size() == (scenario == Scenario::kFacts ? 1 : 2));
+  }
+}
+
 TEST_CASE("groups are compared run by run, seed with the same seed") {
   Runs runs;
   runs.add(run(1, 0.5), matrix(0.8, 0.6));
@@ -106,6 +128,9 @@ TEST_CASE("groups are compared run by run, seed with the same seed") {
   CHECK(object[1]["difference"]["acc"]["values"].size() == 3);
   CHECK(object[1]["difference"]["acc"]["values"][1].is_null());
   CHECK(object[1]["difference"]["forgetting"]["mean"].get<double>() == doctest::Approx(-0.25));
+  RunGroup precision = runs.groups()[1];
+  precision.measure = "mAP";
+  for (const auto& value : difference(precision, runs.groups()[0], "acc")) CHECK(!value);
 }
 
 TEST_CASE("runs with other importance, or another network to begin with, are another group") {
