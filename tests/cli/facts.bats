@@ -92,6 +92,8 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   grep -q "^mas-train: classes.h5: head.weight left out: the network has outputs of its own, without a head$" said
   echo '{"layers": [{"type": "flatten"}], "own_head": "yes"}' >net.json
   fails 1 'mas-train: net.json: "own_head" must be true or false, got "yes"' mas-train --arch net.json --data "$few" -o x.h5
+  echo '{"layers": [{"type": "flatten"}], "new": "x"}' >net.json
+  fails 1 "mas-train: net.json: \"new\" must be a list of layers' names, got \"x\"" mas-train --arch net.json --data "$few" -o x.h5
   echo '{"layers": ["relu"]}' >net.json
   fails 1 'mas-train: net.json: layer 1: needs an object with a "type"' mas-train --arch net.json --data "$few" -o x.h5
 }
@@ -108,12 +110,12 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-train: some.h5: isn't what ck.h5 was begun with (*" mas-train --resume ck.h5 -o x.h5
   edit "f['vectors'][1] = np.nan"
   fails 1 "mas-data: some.h5: label 1 has no vector; see /vectors in mas(7), HDF5" mas-data some.h5
+  edit "f['vectors'][1, 2] = np.nan"
+  fails 1 "mas-data: some.h5: label 1: has NaN within a word, or no word before another; see /vectors in mas(7), HDF5" mas-data some.h5
   edit "f['vectors'][1, 0] = np.inf"
   fails 1 "mas-data: some.h5: /vectors: holds an infinite value" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros((96, 2), 'i4')"
   fails 1 "mas-data: some.h5: /vectors: int32, expected floats" mas-data some.h5
-  edit "f['vectors'][1, 2] = np.nan"
-  fails 1 "mas-data: some.h5: label 1: has NaN within a word, or no word before another; see /vectors in mas(7), HDF5" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros(96, 'f4')"
   fails 1 "mas-data: some.h5: /vectors: 96, expected a row of values for each label" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros((96, 5), 'f4')"
@@ -160,15 +162,15 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
     printf '%b' "$2" >bad.csv
     fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
   }
+  bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
+  bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
+  bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
   bad "line 1: no column object" 'image,subject,predicate\n1.png,man,\n'
   bad "line 2: 3 fields, but line 1 has 4" 'image,subject,predicate,object\n1.png,man,riding\n'
   bad "line 3: no image" 'image,subject,predicate,object\n1.png,man,,\n,man,,\n'
   bad "line 2: no subject" 'image,subject,predicate,object\n1.png,,riding,\n'
   bad "line 2: a, b is no word" 'image,subject,predicate,object\n1.png,"a, b",,\n'
   bad "line 2: an object without a predicate" 'image,subject,predicate,object\n1.png,man,,horse\n'
-  bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
-  bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
-  bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
   bad "line 2: 2.png: no such file or directory" 'image,subject,predicate,object\n2.png,man,,\n'
   bad "no pictures below its first line" 'image,subject,predicate,object\n'
   fails 2 "mas-data: topic=arts: must be one of food, furniture, sport" mas-data facts,topic=arts

@@ -9,6 +9,7 @@
 #include "mas/io/atomic_file.h"
 #include "mas/json.h"
 #include "mas/model/architectures/architectures.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -62,6 +63,10 @@ json make_architecture(const std::string& text, const Shape& input) {
   json arch{{"name", description.value("name", text.substr(text.find_last_of('/') + 1))},
             {"input", input},
             {"layers", description["layers"]}};
+  const auto is_text = [](const json& value) { return value.is_string(); };
+  if (const auto added = description.find("new");
+      added != description.end() && !(added->is_array() && std::all_of(added->begin(), added->end(), is_text)))
+    throw Error(text, fmt::format("\"new\" must be a list of layers' names, got {}", printable(added->dump())));
   for (const char* key : {"head", "own_head", "new"})
     if (description.contains(key)) arch[key] = description[key];
   return arch;

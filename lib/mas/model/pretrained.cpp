@@ -96,8 +96,11 @@ std::vector<std::string> adopt_head(const Model& model, const std::string& head,
     adoption.plan(bias, own.at("bias"));
     return {};
   }
-  const std::string notice = fmt::format("{} left out: shape {}, but this task needs {}; its head starts anew", weight,
-                                         shape_text(found->second.sizes()), shape_text(needed.sizes()));
+  const std::string why = found->second.sizes() == needed.sizes()
+                              ? fmt::format("there is no {}", bias)
+                              : fmt::format("shape {}, but this task needs {}", shape_text(found->second.sizes()),
+                                            shape_text(needed.sizes()));
+  const std::string notice = fmt::format("{} left out: {}; its head starts anew", weight, why);
   adoption.leave_out(weight);
   adoption.leave_out(bias);
   return {notice};

@@ -61,6 +61,15 @@ std::string fault(const StateDict& dict) {
   return text;
 }
 
+// Without values: vgg16 has 138 million.
+std::map<std::string, Shape> shapes_of(const std::vector<Layer>& layers) {
+  std::map<std::string, Shape> shapes;
+  for_each_layer(layers, [&](const Layer& layer) {
+    for (const auto& [local, slot] : layer.slots) shapes[layer.name + "." + local] = slot.shape;
+  });
+  return shapes;
+}
+
 // Runs published.py; false where it can't.
 bool python(const std::string& arguments) {
   return std::system(("/usr/bin/python3 " + std::string(MAS_SOURCE_DIR) + "/tests/unit/model/published.py " +
@@ -84,16 +93,48 @@ TEST_CASE("alexnet, vgg16 and resnet18 have torchvision's names and shapes") {
   for (const auto& [name, tensors] : want) {
     CAPTURE(name);
     const auto arch = make_architecture(name, {3, 224, 224});
-    // Without values: vgg16 has 138 million.
     const auto layers = build_layers(arch["layers"], {3, 224, 224}, "", "layers");
-    std::map<std::string, Shape> got;
-    for_each_layer(layers, [&](const Layer& layer) {
-      for (const auto& [local, slot] : layer.slots) got[layer.name + "." + local] = slot.shape;
-    });
+    auto got = shapes_of(layers);
     got[arch["head"].get<std::string>() + ".weight"] = {1000, output_shape(layers, {})[0]};
     got[arch["head"].get<std::string>() + ".bias"] = {1000};
     CHECK(got == tensors);
   }
+}
+
+TEST_CASE("facts-vgg16 is all of vgg16 but its head, and three branches that no published weights have") {
+  const Shape input{3, 224, 224};
+  const auto shapes = [&](const nlohmann::json& arch) {
+    return shapes_of(build_layers(arch["layers"], input, "", "layers"));
+  };
+  auto got = shapes(with_own_outputs(make_architecture("facts-vgg16", input), 30));
+  auto want = shapes(make_architecture("vgg16", input));
+  REQUIRE(want.size() == 30);
+  for (const std::string part : {"subject", "predicate", "object"}) {
+    want[part + ".weight"] = {512, 4096};
+    want[part + ".bias"] = {512};
+  }
+  for (const std::string layer : {"vectors.0", "vectors.1", "vectors.2"}) {
+    want[layer + ".weight"] = {10, 512};
+    want[layer + ".bias"] = {10};
+  }
+  CHECK(got == want);
+}
+
+TEST_CASE("outputs of the network's own stand behind the last layer, or behind each of three branches") {
+  const auto linear = [](const char* name) { return nlohmann::json{{"type", "linear"}, {"name", name}, {"out", 4}}; };
+  const nlohmann::json branches{{"type", "concat"}, {"branches", {{linear("a")}, {linear("b")}, {linear("c")}}}};
+  const nlohmann::json flat{{"name", "n"}, {"input", {5}}, {"layers", {linear("a")}}};
+  const nlohmann::json forked{{"name", "n"}, {"input", {5}}, {"layers", {branches}}};
+  using Names = std::vector<std::string>;
+  CHECK(with_own_outputs(flat, 6)["new"] == Names{"vectors"});
+  CHECK(with_own_outputs(forked, 6)["new"] == Names{"vectors.0", "vectors.1", "vectors.2"});
+  CHECK(with_own_outputs(forked, 7)["new"] == Names{"vectors"});
+  for (const auto& arch : {flat, forked})
+    for (const int64_t outputs : {6, 7})
+      CHECK(LayeredNetwork(with_own_outputs(arch, outputs), "n").feature_size() == outputs);
+  auto own = flat;
+  own["own_head"] = true;
+  CHECK(with_own_outputs(own, 6) == own);
 }
 
 TEST_CASE("the published networks take every image that their poolings leave something of") {
@@ -125,7 +166,13 @@ TEST_CASE("a head of another size is left out, with a notice") {
   CHECK(adopt_weights(model, published(), "w.pt") ==
         std::vector<std::string>{"out.weight left out: shape 3 x 2, but this task needs 5 x 2; its head starts anew"});
   CHECK(model.head_parameters(model.tasks()[0]).at("weight").sizes() == at::IntArrayRef({5, 2}));
+  model = model_for(small(), 3);
   auto without = published();
+  without.tensors.erase("out.bias");
+  CHECK(adopt_weights(model, without, "w.pt") ==
+        std::vector<std::string>{"out.weight left out: there is no out.bias; its head starts anew"});
+  model = model_for(small(), 5);
+  without = published();
   without.tensors.erase("out.weight");
   without.tensors.erase("out.bias");
   CHECK(adopt_weights(model, without, "w.pt").empty());
