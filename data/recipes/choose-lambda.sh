@@ -60,7 +60,7 @@ for lambda in $lambdas; do
   matrices=()
   for seed in $seeds; do
     matrix=$(model "$lambda" "$seed").json
-    if [ ! -e "$matrix" ]; then
+    if [[ ! $matrix -nt ${matrix%.json} ]]; then
       mas-eval -q --threads "$threads" "${matrix%.json}" --json >"$matrix.part"
       mv "$matrix.part" "$matrix"
     fi

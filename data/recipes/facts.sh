@@ -33,7 +33,7 @@ retrieval() { mas-eval -q --threads "$threads" "$1" --data "$2" --measure map --
 
 # keep_retrieval OUT MODEL SPEC: that in a file, which is there whole or not at all.
 keep_retrieval() {
-  [ ! -s "$1" ] || return 0
+  [[ ! $1 -nt $2 ]] || return 0
   retrieval "$2" "$3" >"$1.part"
   mv "$1.part" "$1"
 }

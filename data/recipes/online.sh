@@ -41,7 +41,7 @@ pictures_of() { mas-data "$1" --json | jq .samples; }
 run() {
   local method=$1 seed=$2 at i topic next=(--lambda 0)
   at=$(model "$method" "$seed")
-  [ ! -e "$at.map" ] || return 0
+  [[ ! -e $at || ! $at.map -nt $at ]] || return 0
   fact_tasks "B1 B2" "$seed"
   learn_first "$at.part" --data "${tasks[0]#*=}" --task B1 --seed "$seed" --scenario facts
   cp "$at.part" "$at.first"

@@ -62,12 +62,12 @@ command_line() {
   done
 }
 
-# prepare FOLDER: of the models, which were made with these settings: `data`, or the string `sets` of several, `arch`, `init`
+# prepare FOLDER: of the models, which were made by this recipe with these settings: `data`, or the string `sets` of several, `arch`, `init`
 # and the options for every mas-train in the array `training`, which it completes, `xi` and `step` where they are set. Says once,
 # before any work, where something isn't there, or where another recipe is at work in the folder: its processes hold the lock,
 # also those that it left behind.
 prepare() {
-  local settings="${data-$sets} $arch ${init:+$init }${training[*]}${xi:+ xi $xi}${step:+ $step}" lock
+  local settings="${0##*/} ${data-$sets} $arch ${init:+$init }${training[*]}${xi:+ xi $xi}${step:+ $step}" lock
   need jq flock
   if [ -n "${data-}" ]; then
     mas-data -q "$data"

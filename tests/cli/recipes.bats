@@ -152,6 +152,12 @@ facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
   jq -e '.results | length == 8' o/facts-two-tasks.json
   rm -r m
   restarts "$recipes/facts-four-tasks.sh" "${facts[@]}" --methods "mas joint"
+  # The methods aren't one and the same.
+  [ "$(jq '[.results[].groups[0].acc.mean] | unique | length' o/facts-two-tasks.json)" -gt 5 ]
+  fails 1 "facts-four-tasks.sh: m: has models made with other settings (*); name another folder with --models" \
+    "$recipes/facts-four-tasks.sh" "${facts[@]}"
+  fails 2 "online.sh: --methods: must be some of mas finetune, got si" "$recipes/online.sh" --methods "mas si"
+  fails 2 "online.sh: --pictures: must be even *, got 25" "$recipes/online.sh" --lambda 1 --pictures 25
   [ "$(grep -cE "^\| (mas|joint) \| [01]( \| $number \((-|$number)\)){4} \| $number \|$" first)" -eq 2 ]
 }
 
