@@ -75,9 +75,11 @@ done >"$points"
 printf 'λ\tACC\told tasks\tnew tasks\n'
 tr ' ' '\t' <"$points"
 sort -k2,2gr "$points" | awk -v m="$method" -v s="$scenario" '
-  NR == 1 { print "best:", m, s, $1; best = low = high = $1 }
+  NR == 1 { print "best:", m, s, $1; best = low = high = $1; acc = $2 }
+  NR > 1 && $2 == acc { ties = ties " " $1 }
   { if ($1 + 0 < low + 0) low = $1; if ($1 + 0 > high + 0) high = $1 }
-  END { if (low != high && best == low) print "no smaller one was tried: add some to --lambdas"
+  END { if (ties) print "as good:" ties
+        if (low != high && best == low) print "no smaller one was tried: add some to --lambdas"
         if (low != high && best == high) print "no larger one was tried: add some to --lambdas" }'
 if [ -n "$plot" ]; then
   draw "$plot" "set logscale x; set xlabel 'λ'; set ylabel 'accuracy, %'; set title '$method, scenario $scenario';

@@ -33,7 +33,7 @@ wrong_usage() { echo "${0##*/}: $1" >&2; exit 2; }
 
 # check_value OPTION VALUE: of what the recipes themselves count with or take apart.
 check_value() {
-  local word words
+  local word words names=''
   read -rd '' -a words <<<"$2" || true
   case $1 in
     --jobs | --count | --epochs)
@@ -46,6 +46,8 @@ check_value() {
       for word in "${words[@]}"; do
         [[ $word == [!.=-]*=[!,]* && ${word%%=*} != *[/,]* ]] ||
           wrong_usage "$1: must be NAME=SPEC ..., names without slashes and commas, specs without blanks, got $word"
+        [[ " $names " != *" ${word%%=*} "* ]] || wrong_usage "$1: two of them are called ${word%%=*}"
+        names+=" ${word%%=*}"
       done ;;
   esac
 }
@@ -151,7 +153,7 @@ learn() {
   if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
   times >"$5.times"
   mv "$5.part" "$5"
-  echo "${0##*/}: learned ${5##*/}" >&2
+  echo "${0##*/}: learned ${5#"$models"/}" >&2
 }
 
 learn_in_turn() {

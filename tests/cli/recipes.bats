@@ -57,8 +57,9 @@ restarts() {
 }
 
 @test "choose-lambda.sh holds a fifth of each of other tasks out" {
-  "$recipes/choose-lambda.sh" --tasks "a=$few,classes=0-1,split=0.9 b=$few,classes=2-3" --lambdas 1 --seeds 101 --models m --arch mlp:20 --epochs 1 >first
-  grep -qE '^best: mas task 1$' first
+  "$recipes/choose-lambda.sh" --tasks "a=$few,classes=0-1,split=0.9 b=$few,classes=2-3" --lambdas "1 1.0" --seeds 101 --models m --arch mlp:20 --epochs 1 >first
+  grep -qE '^best: mas task (1|1.0)$' first
+  grep -qE '^as good: (1|1.0)$' first
   h5dump -d /tasks m/tasks-task/mas-1-101.h5 >tasks
   grep -q "m/data/a.h5,split=train:0.8" tasks
   grep -q "glyphs,classes=2-3,split=train:0.8" tasks
@@ -98,6 +99,7 @@ restarts() {
   fails 2 "eight-tasks.sh: --tasks: must be NAME=SPEC ..., *, got folder,size=8" \
     "$recipes/eight-tasks.sh" --tasks "a=my folder,size=8"
   fails 2 "two-tasks.sh: --tasks: must be NAME=SPEC ..., *, got ../x=glyphs" "$recipes/two-tasks.sh" --tasks "../x=glyphs"
+  fails 2 "two-tasks.sh: --tasks: two of them are called a" "$recipes/two-tasks.sh" --tasks "a=glyphs b=glyphs a=facts"
   [ ! -e m ] && [ ! -e o ]
 }
 
