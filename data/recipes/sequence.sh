@@ -128,7 +128,7 @@ need_lambdas() {
     [[ " $missing " == *" $method "* ]] || missing+="${missing:+ }$method"
   done
   [ -n "$missing" ] || return 0
-  echo "$lambdas: no λ of $1, scenario $2, for $missing; find each with choose-lambda.sh --method and add a line such as '$1 ${missing%% *} $2 λ', or give --lambda for all methods" >&2
+  echo "$lambdas: no λ of $1, scenario $2, for $missing; find each by choose-lambda.sh --method ${missing%% *} --scenario $2 --arch $arch --step ${step:-gradient} with the same data and training (${training[*]}) and add a line such as '$1 ${missing%% *} $2 λ', or give --lambda for all methods" >&2
   exit 1
 }
 

@@ -78,7 +78,7 @@ restarts() {
 @test "what a recipe can't use is said before any work" {
   fails 2 "split-mnist.sh: --sedes: unknown option; known are --seeds --methods *" "$recipes/split-mnist.sh" --sedes 1
   fails 2 "split-mnist.sh: --seeds: needs a value" "$recipes/split-mnist.sh" --seeds
-  fails 1 "*lambdas.txt: no λ of split-mnist, scenario task, for local ebll; find each with choose-lambda.sh --method and add a line such as 'split-mnist local task λ', or give --lambda for all methods" \
+  fails 1 "*lambdas.txt: no λ of split-mnist, scenario task, for local ebll; find each by choose-lambda.sh --method local --scenario task --arch mlp:400,400 --step gradient with the same data and training (*) and add a line such as 'split-mnist local task λ', or give --lambda for all methods" \
     "$recipes/split-mnist.sh" "${tiny[@]}" --methods "local ewc ebll" --scenarios task
   fails 1 "mas-data: nowhere: *" "$recipes/split-mnist.sh" --data nowhere --methods finetune --models m --out o
   [ ! -e o ] && [ ! -e m ]
