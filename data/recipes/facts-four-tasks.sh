@@ -14,5 +14,6 @@ set -euo pipefail
 . "$(dirname "$0")/facts.sh"
 command=$(command_line "$@")
 facts_settings facts-four-tasks "finetune imm-mean imm-mode si ewc mas local joint" "$@"
+prepare "$models"
 facts_sequence "B11 B12 B21 B22" >"$models/table"
 page "Four tasks of facts" <"$models/table"

@@ -16,6 +16,7 @@ set -euo pipefail
 command=$(command_line "$@")
 facts_settings facts-sport "finetune mas local joint" "$@"
 need gnuplot
+prepare "$models"
 batches="B11 B12 B21 B22"
 keep_each=yes
 
@@ -54,6 +55,15 @@ run_cells < <(printf '%s\n' $methods)
     done
     printf '%s\n' "$row"
   done
+  files=()
+  for seed in $seeds; do
+    files+=("$models/chance-$seed")
+    chance "$(fact_spec B11 "$seed" sport)" >"${files[-1]}"
+  done
+  jq -s . "${files[@]}" >"$models/chance.json"
+  results+=("random order=$models/chance.json")
+  row=$(spread_of "${files[@]}")
+  printf '| random order | | %s | %s | %s | %s |\n' "$row" "$row" "$row" "$row"
 } >"$models/table"
 write_json "$out/$name.json" "${results[@]}"
 plots=()

@@ -14,6 +14,7 @@ set -euo pipefail
 . "$(dirname "$0")/facts.sh"
 command=$(command_line "$@")
 facts_settings facts-two-tasks "finetune imm-mean imm-mode si ewc mas local joint" "$@"
+prepare "$models"
 facts_sequence "B1 B2" >"$models/table"
 {
   cat "$models/table"

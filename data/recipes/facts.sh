@@ -1,22 +1,28 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2317
 # Sequences of facts of the built-in generator, for recipes that source this file after sequence.sh.
 
-# facts_settings NAME "METHODS" OPTION...: of the recipe NAME, from its command line. --quick is one seed of fewer pictures and
-# epochs. --lambda is for all methods; without it lambdas.txt says it, by the name `experiment`.
+# facts_settings NAME "METHODS" OPTION...: of the recipe NAME, which can show these methods, from its command line. --quick is one
+# seed of fewer pictures and epochs. --lambda is for all methods; without it lambdas.txt says it, by the name `experiment`. What
+# else there is to check comes before prepare().
 facts_settings() {
-  local given=() option quick=''
+  local given=() option quick='' method
   for option in "${@:3}"; do
     if [ "$option" = --quick ]; then quick=yes; else given+=("$option"); fi
   done
   name=$1 methods=$2 seeds="1 2 3" epochs=20 pictures=50 experiment=facts lambda='' jobs=$cores
-  [ -z "$quick" ] || { seeds=1 epochs=10 pictures=25; }
+  [ -z "$quick" ] || { seeds=1 epochs=10 pictures=24; }
   models=$root/build/$name out=$root/data/results
   parse_options "methods seeds epochs pictures experiment lambda jobs models out" "${given[@]}"
-  sets="facts,pictures=$pictures" arch=facts
+  for method in $methods; do
+    [[ " $2 " == *" $method "* ]] || wrong_usage "--methods: must be some of $2, got $method"
+  done
+  # As pictures come, 0 to 1, more units are silent on all of the first half. No importance holds those, and what they learn
+  # next disturbs it. With Adam a stiff penalty in the gradient distorts the step.
+  sets="facts,pictures=$pictures,normalize=0.28:0.15" arch=facts step=proximal
   training=(--epochs "$epochs" --batch 35 --lr 0.001)  # the paper's batch
   # shellcheck disable=SC2086
   need_lambdas "$experiment" facts $methods
-  prepare "$models"
+  trained=${training[*]}
   firsts=$models/first
 }
 
@@ -31,11 +37,18 @@ fact_tasks() {  # "BATCHES" SEED
 # retrieval MODEL SPEC: mAP on its test part, a fraction.
 retrieval() { mas-eval -q --threads "$threads" "$1" --data "$2" --measure map --json | jq '.accuracy[-1][0]'; }
 
-# keep_retrieval OUT MODEL SPEC: that in a file, which is there whole or not at all.
+# keep_retrieval OUT MODEL SPEC: that in a file, unless it is there since the model is.
 keep_retrieval() {
   [[ ! $1 -nt $2 ]] || return 0
   retrieval "$2" "$3" >"$1.part"
   mv "$1.part" "$1"
+}
+
+# chance SPEC: expected mAP, a fraction, of its test part's pictures in random order, where no fact answers for another.
+chance() {
+  mas-data --json "$(test_spec "$1")" | jq '
+    .samples as $n | (reduce range(1; $n + 1) as $k (0; . + 1 / $k)) as $h
+    | .classes | map((($h + (.samples - 1) / ($n - 1) * ($n - $h)) / $n)) | add / length'
 }
 
 # spread_of FILE...: of one number in each, in percent: mean and deviation.
@@ -47,9 +60,10 @@ spread_of() {
 
 # made_of: how the networks of a page were trained.
 made_of() {
-  printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`%s.\n' \
-    "$pictures" "$arch" "${training[*]}" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
-  printf 'mAP in %%: mean ± standard deviation over seeds. mas is g-MAS, local l-MAS; joint sees all at once.\n\n'
+  printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`, %s step of the penalty%s.\n' \
+    "$pictures" "$arch" "$trained" "$step" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
+  printf 'mAP in %%: mean ± standard deviation over seeds. Each set of facts is searched for among its own pictures of the test\n'
+  printf 'part. mas is g-MAS, local l-MAS; joint sees all at once.\n\n'
 }
 
 # facts_sequence "BATCHES": learns them in turn by each of the methods, and writes the page's table and JSON.

@@ -17,6 +17,9 @@ set -euo pipefail
 command=$(command_line "$@")
 facts_settings online "mas finetune" "$@"
 need gnuplot
+[[ $pictures =~ ^[0-9]{2,5}$ && $pictures -ge 16 && $((10#$pictures % 2)) -eq 0 ]] ||
+  wrong_usage "--pictures: must be even and at least 16, so that the ten facts of a topic have lots of 20, got $pictures"
+prepare "$models"
 topics=(sport furniture food)
 lots=(20 4 0)
 [ "$pictures" -ge 40 ] || lots=(8 2 0)  # there are ten facts of a topic, and no picture is met twice
@@ -47,13 +50,13 @@ run() {
   cp "$at.part" "$at.first"
   if [ "$method" = mas ]; then
     meet "$at.part" "$seed"
-    next=(--lambda "$(lambda_of "$experiment" mas facts)")
+    next=(--lambda "$(lambda_of "$experiment" mas facts)" --penalty-step "$step")
   fi
   mas-train -q "$at.part" "${next[@]}" --data "${tasks[1]#*=}" --task B2 --seed "$seed" "${training[@]}" -o "$at.part"
   for i in "${!topics[@]}"; do
     topic=$(fact_spec B1 "$seed" "${topics[i]}")
-    jq -nc --arg topic "${topics[i]}" '{topic: $topic, met: $ARGS.positional[0], before: $ARGS.positional[1], after: $ARGS.positional[2]}' \
-      --jsonargs $((20 * $(lots_of "$i" "$seed"))) "$(retrieval "$at.first" "$topic")" "$(retrieval "$at.part" "$topic")"
+    jq -nc --arg topic "${topics[i]}" '{topic: $topic, met: $ARGS.positional[0], before: $ARGS.positional[1], after: $ARGS.positional[2], chance: $ARGS.positional[3]}' \
+      --jsonargs $((20 * $(lots_of "$i" "$seed"))) "$(retrieval "$at.first" "$topic")" "$(retrieval "$at.part" "$topic")" "$(chance "$topic")"
   done >"$at.points"
   times >"$at.times"
   mv "$at.part" "$at"
@@ -66,9 +69,9 @@ run_cells < <(printf '%s\n' $methods)
 # spread_at LOTS EXPRESSION: of the topics that were met so often, in `files`.
 spread_at() { spread_of <(jq "select(.met == $((20 * $1))) | $2" "${files[@]}"); }
 {
-  printf '| pictures met | before | '
+  printf '| pictures met | random order | before | '
   for method in $methods; do printf '%s, after | kept | ' "$method"; done
-  printf '\n|---|---|'
+  printf '\n|---|---|---|'
   for method in $methods; do printf -- '---|---|'; done
   printf '\n'
   for count in "${lots[@]}"; do
@@ -76,7 +79,7 @@ spread_at() { spread_of <(jq "select(.met == $((20 * $1))) | $2" "${files[@]}");
     for method in $methods; do
       files=()
       for seed in $seeds; do files+=("$(model "$method" "$seed").map"); done
-      [ "$method" != "${methods%% *}" ] || row+=" $(spread_at "$count" .before) |"
+      [ "$method" != "${methods%% *}" ] || row+=" $(spread_at "$count" .chance) | $(spread_at "$count" .before) |"
       row+=" $(spread_at "$count" .after) | $(spread_at "$count" '.after / .before') |"
     done
     printf '%s\n' "$row"

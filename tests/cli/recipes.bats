@@ -152,31 +152,35 @@ facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
   number='-?[0-9]+[.][0-9]{2}'
   [ "$(grep -cE "^\| (finetune|imm-mean|imm-mode|si|ewc|mas|local|joint) \| [01] \| $number \((-|$number)\) \| $number \($number\) \| $number \|$" first)" -eq 8 ]
   jq -e '.results | length == 8' o/facts-two-tasks.json
-  rm -r m
-  restarts "$recipes/facts-four-tasks.sh" "${facts[@]}" --methods "mas joint"
   # The methods aren't one and the same.
   [ "$(jq '[.results[].groups[0].acc.mean] | unique | length' o/facts-two-tasks.json)" -gt 5 ]
   fails 1 "facts-four-tasks.sh: m: has models made with other settings (*); name another folder with --models" \
     "$recipes/facts-four-tasks.sh" "${facts[@]}"
   fails 2 "online.sh: --methods: must be some of mas finetune, got si" "$recipes/online.sh" --methods "mas si"
   fails 2 "online.sh: --pictures: must be even *, got 25" "$recipes/online.sh" --lambda 1 --pictures 25
+  rm -r m
+  restarts "$recipes/facts-four-tasks.sh" "${facts[@]}" --seeds "1 2" --methods "mas joint"
+  number+=" ± $number"
   [ "$(grep -cE "^\| (mas|joint) \| [01]( \| $number \((-|$number)\)){4} \| $number \|$" first)" -eq 2 ]
 }
 
 @test "facts that are used are what importance is measured on" {
   command -v gnuplot >/dev/null || skip "needs gnuplot"
-  restarts "$recipes/facts-adaptation.sh" "${facts[@]}" --methods "finetune mas"
-  [ "$(grep -cE '^\| (finetune \| 0 \| -|mas \| 1 \| B1[12]?) (\| [0-9.]+ ){3}\|$' first)" -eq 4 ]
+  restarts "$recipes/facts-adaptation.sh" "${facts[@]}" --lambda 100000 --methods "finetune mas"
+  [ "$(grep -cE '^\| (finetune \| 0 \| -|mas \| 100000 \| B1[12]?) (\| [0-9.]+ ){3}\|$' first)" -eq 4 ]
   fed() { h5dump -a /importance/count "$1" | sed -n 's/.*(0): //p'; }
-  [ "$(fed m/mas-B11-1-1.h5)" -eq 120 ] && [ "$(fed m/mas-B1-1-1.h5)" -eq 240 ]
+  [ "$(grep -E 'mas.*B1[12]' first | cut -d '|' -f 5- | sort -u | wc -l)" -eq 2 ]  # importance of either half
+  [ "$(fed m/mas-B11-100000-1.h5)" -eq 120 ] && [ "$(fed m/mas-B1-100000-1.h5)" -eq 240 ]
   rm -r m
   restarts "$recipes/facts-sport.sh" "${facts[@]}" --methods "finetune mas joint"
   [ "$(grep -cE '^\| (finetune|mas) \| [01] (\| [0-9.]+ ){4}\|$' first)" -eq 2 ]
   grep -qE '^\| joint \| 0 \| \| \| \| [0-9.]+ \|$' first
+  grep -qE '^\| random order \| (\| 45[.]67 ){4}\|$' first  # (1 + 1/2 + ... + 1/5) / 5, with a picture a fact
   [ "$(fed m/mas-1-1.h5.B22)" -eq 25 ]  # of five facts of sport
   grep -q '</svg>' o/facts-sport.svg
+  jq -e '.results["random order"][0] - 0.4567 | fabs < 1e-4' o/facts-sport.json
   rm -r m
   restarts "$recipes/online.sh" "${facts[@]}" --pictures 20
-  [ "$(grep -cE '^\| (160|40|0) (\| [0-9.]+ ){5}\|$' first)" -eq 3 ]
+  [ "$(grep -cE '^\| (160|40|0) \| 17.57 (\| [0-9.]+ ){5}\|$' first)" -eq 3 ]
   [ "$(fed m/mas-1-1.h5)" -eq 200 ]
 }
