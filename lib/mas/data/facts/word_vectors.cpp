@@ -51,9 +51,9 @@ struct Header {
 // word2vec's first line.
 std::optional<Header> header_of(const File& file) {
   const std::string head = file.text(0, 64);
-  const size_t end = head.find('\n');
+  const size_t end = head.find('\n'), begin = head.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
   if (end == std::string::npos) return {};
-  const auto fields = fields_of(std::string_view(head).substr(0, end));
+  const auto fields = fields_of(std::string_view(head).substr(begin, end - begin));
   Header header;
   if (fields.size() != 2 || !parse_number(std::string(fields[0]), header.words) ||
       !parse_number(std::string(fields[1]), header.values))
@@ -62,10 +62,16 @@ std::optional<Header> header_of(const File& file) {
   return header;
 }
 
-bool is_binary(const File& file) {
-  const std::string head = file.text(0, kLooked);
-  return std::any_of(head.begin(), head.end(),
-                     [](unsigned char c) { return c < 32 && c != '\n' && c != '\r' && c != '\t'; });
+// Words of some texts have control characters; what stands behind them is numbers then.
+bool is_binary(const File& file, int64_t first_vector) {
+  const std::string head = file.text(first_vector, kLooked);
+  if (std::none_of(head.begin(), head.end(),
+                   [](unsigned char c) { return c < 32 && c != '\n' && c != '\r' && c != '\t'; }))
+    return false;
+  const size_t end = head.find('\n');
+  auto fields = fields_of(std::string_view(head).substr(0, end));
+  if (end == std::string::npos && !fields.empty()) fields.pop_back();  // which may be cut
+  return fields.size() < 2 || !is_number(fields.back());
 }
 
 void check_header(const Header& header, const File& file) {
@@ -108,6 +114,10 @@ WordVectors read_binary(const File& file, const Header& header, const std::set<s
     }
     at += static_cast<size_t>(bytes);
   }
+  more(kLongestWord);
+  if (chunk.find_first_not_of("\r\n", at) != std::string::npos)
+    throw Error(file.name(),
+                fmt::format("goes on after the {} words of {} values that line 1 says", header.words, header.values));
   return found;
 }
 
@@ -150,8 +160,8 @@ class TextReader {
   }
 
   WordVectors take() {
-    if (lines_ < promised_)
-      throw Error(file_.name(), fmt::format("ends after {} of the {} words that line 1 says", lines_, promised_));
+    if (promised_ > 0 && lines_ != promised_)
+      throw Error(file_.name(), fmt::format("has {} words, but line 1 says {}", lines_, promised_));
     return std::move(found_);
   }
 
@@ -191,7 +201,7 @@ const std::vector<float>* find_form(const std::string& name, const WordVectors& 
 
 WordVectors read_word_vectors(const File& file, const std::set<std::string>& words) {
   const auto header = header_of(file);
-  if (is_binary(file)) {
+  if (is_binary(file, header ? header->bytes : 0)) {
     if (!header)
       throw Error(file.name(),
                   "no word vectors: neither text nor word2vec's binary form, which begins with the numbers "

@@ -47,6 +47,17 @@ TEST_CASE("word vectors are read in three forms, and only those asked for") {
   CHECK(read("1 3\r\ncat 1 2 3\r\n", {"cat"}) == mas::WordVectors{{"cat", {1, 2, 3}}});
 }
 
+TEST_CASE("text whose words hold control characters, or with a byte order mark, is text") {
+  const std::string lines = "\1x 1.0 2.0 3.0\ncat 0.0 0.1 0.2\n";
+  const mas::WordVectors want{{"cat", {0, 0.1f, 0.2f}}};
+  CHECK(read(lines, {"cat"}) == want);
+  CHECK(read("2 3\n" + lines, {"cat"}) == want);
+  CHECK(read("\xEF\xBB\xBF"
+             "2 3\n" +
+                 lines,
+             {"cat"}) == want);
+}
+
 TEST_CASE("a large binary file is read in pieces") {
   std::vector<std::pair<std::string, Vector>> words;
   for (int i = 0; i < 3000; ++i) words.push_back({"w" + std::to_string(i), Vector(300, static_cast<float>(i) + 0.5f)});
@@ -61,16 +72,20 @@ TEST_CASE("damaged word vectors are refused by line or number") {
   CHECK(fault("cat 1 2 x\n") == ": line 1: x is no value of a vector");
   CHECK(fault("cat 1 nan 2\n") == ": line 1: nan is no value of a vector");
   CHECK(fault("cat\n") == ": line 1: expected a word and the values of its vector");
-  CHECK(fault("3 3\ncat 1 2 3\ndog 1 2 3\n") == ": ends after 2 of the 3 words that line 1 says");
+  CHECK(fault("3 3\ncat 1 2 3\ndog 1 2 3\n") == ": has 2 words, but line 1 says 3");
   std::string wide = "cat";
   for (int i = 0; i < 70000; ++i) wide += " 1";
   CHECK(fault(wide + "\n") == ": line 1: more than 65536 values");
+  CHECK(fault("1 3\ncat 1 2 3\ndog 1 2 3\n") == ": has 2 words, but line 1 says 1");
   CHECK(fault("0 3\ncat 1 2 3\n") == ": line 1: 0 words of 3 values can't be");
   CHECK(fault(std::string("\0\1\2", 3)).find(": no word vectors: neither text nor") == 0);
   const auto whole = binary("2 3", {{"dog", {1, 2, 3}}, {"cat", {4, 5, 6}}});
   CHECK(fault(whole.substr(0, whole.size() - 4)) == ": word 2 of 2: the file ends within its values");
   CHECK(fault(whole.substr(0, 21)) == ": word 2 of 2: the file ends before it");
   CHECK(fault(binary("9000000000000 3", {{"dog", {1, 2, 3}}})) == ": word 2 of 9000000000000: the file ends before it");
+  const std::string longer = ": goes on after the 2 words of 2 values that line 1 says";
+  CHECK(fault(binary("2 2", {{"dog", {1, 2}}, {"cat", {4, 5}}}) + "junk") == longer);
+  CHECK(fault(binary("2 2", {{"dog", {1, 2}}, {"cat", {4, 5}}}) + std::string(9000, '\n')) == "");
   CHECK(fault(binary("1 3", {{"cat", {1, INFINITY, 3}}})) == ": word 1 of 1: cat has a value that isn't finite");
 }
 
