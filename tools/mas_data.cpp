@@ -120,14 +120,16 @@ int run(const Options& o) {
   if (o.sheet == "-" && isatty(STDOUT_FILENO)) {
     throw mas::UsageError("standard output", "is a terminal, and PNG isn't text; use --sheet FILE.png or a pipe");
   }
-  for (const auto& output : {o.output, o.sheet}) {
-    if (std::filesystem::equivalent(output, spec.source, none)) {
-      throw mas::Error(output, "is what is read; name another file");
-    }
-  }
-  for (const auto& output : {folder ? o.output + "/train.h5" : o.output, folder ? o.output + "/test.h5" : "", o.sheet})
+  std::vector<std::string> outputs{o.output, o.sheet};
+  if (folder) outputs.insert(outputs.end(), {o.output + "/train.h5", o.output + "/test.h5"});
+  for (const auto& output : outputs) {
+    if (output.empty() || output == "-") continue;
     mas::tool::check_apart_from_caches(output, {o.spec});
+    mas::check_apart_from_data(output, spec, o.common.open_options());
+  }
   const auto data = mas::open_dataset(spec, o.common.open_options());
+  for (const auto& output : outputs)
+    if (data->is_stored_in(output)) throw mas::Error(output, "is one of the pictures that are read; name another file");
   mas::tool::Progress progress(o.common, "reading");
   const std::string sheet = o.sheet.empty() ? "" : mas::contact_sheet(*data, o.columns);  // it may refuse the data
   if (folder)

@@ -163,6 +163,28 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
     fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
   }
   bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
+  # The same words with other vectors are other data.
+  mas-train -q --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 --no-results -o own.h5
+  cp words.txt kept.txt
+  sed -i 's/^man 1 0/man 1 1/' words.txt
+  mas-importance own.h5 --method ewc --fisher empirical -o o.h5 2>&1 | grep -q "isn't what task task1 learned"
+  run ! grep -q "isn't what task" <(mas-importance own.h5 -o o.h5 2>&1)  # which reads none
+  cp kept.txt words.txt
+  # Labels of another file have no names.
+  printf '5\n4\n3\n2\n1\n0\n' >numbers.txt
+  mas-data list.csv,labels=numbers.txt --json | jq -e '[.classes[] | has("name") and .name != ""] | any | not'
+  # What is read is never written over.
+  cp words.txt words.csv
+  ln words.csv hard.csv
+  for file in words.csv hard.csv; do
+    fails 1 "mas-data: $file: is what is read; name another file" mas-data list.csv,vectors=words.csv -o $file
+  done
+  fails 1 "mas-data: numbers.csv: is what is read; name another file" \
+    bash -c 'mv numbers.txt numbers.csv; mas-data list.csv,labels=numbers.csv -o numbers.csv'
+  fails 1 "mas-data: p/0.png: is one of the pictures that are read; name another file" \
+    mas-data list.csv,vectors=words.txt --sheet p/0.png
+  fails 1 "mas-data: tra/b.tra: lists of pictures aren't joined, and tra/a.tra is another; make one of them" \
+    bash -c 'mkdir tra; sed "s#^p/#../p/#" list.csv | tee tra/a.tra >tra/b.tra; mas-data tra'
   bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
   bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
   bad "line 1: no column object" 'image,subject,predicate\n1.png,man,\n'

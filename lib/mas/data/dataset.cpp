@@ -64,6 +64,10 @@ class SourceDataset : public Dataset {
     return source_.stored(source_row(row));
   }
 
+  bool is_stored_in(const std::string& path) const override {
+    return source_.is_stored_in && source_.is_stored_in(path);
+  }
+
   at::Tensor images(at::ArrayRef<int64_t> rows) override {
     return transforms_.apply(read(rows).data(), static_cast<int64_t>(rows.size()));
   }

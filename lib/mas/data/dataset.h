@@ -37,6 +37,8 @@ class Dataset {
   virtual at::Tensor class_vectors() const { return {}; }
   /// A sample's file, byte for byte, where images() decodes one a sample.
   virtual std::optional<std::string> stored(int64_t /*row*/) { return {}; }
+  /// Whether one of them is this file, by whatever name.
+  virtual bool is_stored_in(const std::string& /*path*/) const { return false; }
   /// kByte where every value of images() is a byte / 255, so that bytes lose nothing; else images()'s own type.
   virtual at::ScalarType stored_type() const { return at::kFloat; }
 };
@@ -53,6 +55,10 @@ struct OpenOptions {
 /// without one don't. Throws Error where
 /// there is no such source.
 bool has_test_part(const DataSpec& spec, const OpenOptions& options);
+
+/// Throws Error where writing to this path would change what the spec reads: the file of the data, of their labels or
+/// of their words' vectors, or one in the folder of them. Pictures it doesn't know: see is_stored_in().
+void check_apart_from_data(const std::string& path, const DataSpec& spec, const OpenOptions& options);
 
 /// Opens what the spec names, with its transforms applied. Throws Error naming the file and the cause.
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OpenOptions& options);

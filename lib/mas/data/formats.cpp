@@ -185,12 +185,16 @@ Source open_folder(const std::string& folder, bool wants_test, const SourceReque
   return joined(std::move(sources), wanted);
 }
 
+bool is_within(const std::string& folder, const std::string& file) {
+  std::error_code ignored;
+  const fs::path place = fs::weakly_canonical(fs::absolute(file).parent_path(), ignored);
+  const fs::path data = fs::canonical(folder, ignored);
+  return std::mismatch(data.begin(), data.end(), place.begin(), place.end()).first == data.end();
+}
+
 // A layout, or a class, would take it for data.
 void refuse_cache_within(const std::string& folder, const std::string& cache) {
-  std::error_code ignored;
-  const fs::path place = fs::weakly_canonical(fs::absolute(cache).parent_path(), ignored);
-  const fs::path data = fs::canonical(folder, ignored);
-  if (std::mismatch(data.begin(), data.end(), place.begin(), place.end()).first == data.end())
+  if (is_within(folder, cache))
     throw Error(cache, fmt::format("lies in the data's own folder, {}, and would be taken for data; name a file "
                                    "elsewhere with cache=",
                                    folder));
@@ -265,6 +269,19 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
 std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {
   const auto file = open_unpacked(path, scratch);
   if (recognise_idx(*file) != Match::kNo) return read_idx_labels(*file);
+void check_apart_from_data(const std::string& path, const DataSpec& spec, const OpenOptions& options) {
+  if (find_generator(spec.source)) return;
+  const std::string source = find_path(spec.source, options.directories);
+  std::error_code none;
+  if (fs::is_directory(source) && find_layout(names_in(source)) && fs::exists(path, none) && is_within(source, path))
+    throw Error(path, fmt::format("lies in the data's own folder, {}; name another file", source));
+  std::vector<std::string> read{source};
+  if (!spec.vectors.empty()) read.push_back(find_path(spec.vectors, options.directories));
+  if (!spec.labels.empty()) read.push_back(spec.labels);
+  for (const auto& file : read)
+    if (fs::equivalent(path, file, none)) throw Error(path, "is what is read; name another file");
+}
+
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.

@@ -30,6 +30,7 @@ struct Source {
   std::function<void(at::ArrayRef<int64_t> rows)> check;
   /// The row's file, byte for byte.
   std::function<std::string(int64_t row)> stored;
+  std::function<bool(const std::string& path)> is_stored_in;  ///< Dataset::is_stored_in()
 
   int64_t row_bytes() const;
 };

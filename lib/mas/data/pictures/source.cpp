@@ -121,6 +121,15 @@ class Pictures {
     return file.text(0, file.size());
   }
 
+  bool are_stored_in(const std::string& file) const {
+    struct stat asked {
+    }, own{};
+    if (stat(file.c_str(), &asked) != 0) return false;
+    for (int64_t row = 0; row < list_.names.size(); ++row)
+      if (stat(path(row).c_str(), &own) == 0 && own.st_ino == asked.st_ino && own.st_dev == asked.st_dev) return true;
+    return false;
+  }
+
  private:
   // Where nothing makes them equal, that they are.
   void check_sides(const Sides& sides, const std::string& name) const {
@@ -181,8 +190,10 @@ class Pictures {
 
 void add_listed(PictureList& list, const std::string& name, const std::string& file, int64_t line) {
   const std::string path = (std::filesystem::path(list.folder) / name).string();
-  if (access(path.c_str(), R_OK) != 0)
-    throw Error(file, fmt::format("line {}: {}: {}", line, path, system_error_text(errno)));
+  const bool is_path = path.find('\0') == std::string::npos;
+  if (!is_path || access(path.c_str(), R_OK) != 0)
+    throw Error(
+        file, fmt::format("line {}: {}: {}", line, printable(path, 512), system_error_text(is_path ? errno : ENOENT)));
   list.names.add(name);
 }
 
@@ -198,6 +209,7 @@ Source open_pictures(PictureList list, const SourceRequest& request) {
   source.check = [pictures](at::ArrayRef<int64_t> rows) { pictures->check(rows); };
   source.read = [pictures](at::ArrayRef<int64_t> rows, void* out) { pictures->read(rows, static_cast<uint8_t*>(out)); };
   source.stored = [pictures](int64_t row) { return pictures->stored(row); };
+  source.is_stored_in = [pictures](const std::string& file) { return pictures->are_stored_in(file); };
   if (!request.cache.empty()) return cached(std::move(source), pictures->identity(), request.cache, request.make_cache);
   return source;
 }
