@@ -71,6 +71,9 @@ Source joined(std::vector<Source> sources, const std::vector<std::string>& paths
   auto parts = std::make_shared<std::vector<Source>>(std::move(sources));
   for (size_t i = 1; i < parts->size(); ++i) {
     const Source& part = (*parts)[i];
+    if (part.check || all.check)
+      throw Error(paths[i],
+                  fmt::format("lists of pictures aren't joined, and {} is another; make one of them", paths[0]));
     if (part.shape != all.shape || part.type != all.type)
       throw Error(paths[i],
                   fmt::format("rows of {}, but {} has {}", shape_text(part.shape), paths[0], shape_text(all.shape)));
@@ -266,9 +269,6 @@ std::string find_path(const std::string& source, const std::vector<std::string>&
               fmt::format("not found {}; name the folder that holds it with --data-dir or MAS_DATA{}", where, fetch));
 }
 
-std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {
-  const auto file = open_unpacked(path, scratch);
-  if (recognise_idx(*file) != Match::kNo) return read_idx_labels(*file);
 void check_apart_from_data(const std::string& path, const DataSpec& spec, const OpenOptions& options) {
   if (find_generator(spec.source)) return;
   const std::string source = find_path(spec.source, options.directories);
@@ -282,6 +282,9 @@ void check_apart_from_data(const std::string& path, const DataSpec& spec, const 
     if (fs::equivalent(path, file, none)) throw Error(path, "is what is read; name another file");
 }
 
+std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch) {
+  const auto file = open_unpacked(path, scratch);
+  if (recognise_idx(*file) != Match::kNo) return read_idx_labels(*file);
   if (recognise_csv(*file) == Match::kNo)
     throw Error(path, "no labels: neither IDX nor text with a whole number a line");
   // One column of values, read as floats: exact up to 2^24, which open_csv checks for a label column.
@@ -304,6 +307,7 @@ void check_apart_from_data(const std::string& path, const DataSpec& spec, const 
 
 void use_label_file(Source& source, const std::string& path, const std::string& data, const std::string& scratch) {
   source.has_labels = true;
+  source.class_names.clear();  // of the data's own labels
   source.labels = [path, data, scratch, rows = source.rows] {
     auto labels = read_label_file(path, scratch);
     if (static_cast<int64_t>(labels.size()) != rows)
