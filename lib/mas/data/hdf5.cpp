@@ -56,7 +56,17 @@ void check_vectors(hid_t file, int64_t file_bytes, const std::string& name) {
     throw Error(name, fmt::format("/vectors: {}, expected floats", info.stored));
   if (info.shape.size() != 2 || info.elements == 0)
     throw Error(name, fmt::format("/vectors: {}, expected a row of values for each label", shape_text(info.shape)));
+  if (info.shape[1] % 3 != 0)
+    throw Error(name, fmt::format("/vectors: {}, expected the values of three words behind each other, as many of each",
+                                  shape_text(info.shape)));
   hdf5::check_size(info, file_bytes, kVectors, name);
+}
+
+bool is_there(hid_t file, const char* dataset, const std::string& name) {
+  if (hdf5::exists(file, dataset)) return true;
+  if (H5Lexists(file, dataset, H5P_DEFAULT) > 0)
+    throw Error(name, fmt::format("/{}: a link that leads nowhere", dataset));
+  return false;
 }
 
 Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::string& name) {
@@ -81,9 +91,9 @@ Layout inspect(hid_t file, int64_t file_bytes, bool want_labels, const std::stri
   hdf5::check_size(info, file_bytes, kImages, name);
   layout.slice_rows = rows_of_slice(images, info);
   layout.offset = plain_offset(images, info, file_bytes);
-  layout.vectors = want_labels && hdf5::exists(file, kVectors);
+  layout.vectors = want_labels && is_there(file, kVectors, name);
   if (layout.vectors) check_vectors(file, file_bytes, name);
-  layout.labels = want_labels && hdf5::exists(file, kLabels);
+  layout.labels = want_labels && is_there(file, kLabels, name);
   if (!layout.labels) return layout;
   const auto labels = hdf5::open_dataset(file, kLabels, name);
   const auto label_info = hdf5::describe(labels, kLabels, name);
