@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> models;
-  std::string data, record, joint, measure;
+  std::string data, among, record, joint, measure;
   bool json = false, csv = false, runs = false, importance = false;
   std::optional<double> min_accuracy;
   mas::tool::PlotOutput plot;
@@ -31,6 +31,9 @@ void add_options(CLI::App& app, Options& o) {
   auto* measure =
       app.add_option("--measure", o.measure, "accuracy, or map of facts: what the tasks have to be measured by")
           ->type_name("WHICH");
+  app.add_option("--among", o.among, "of facts: the data whose pictures are searched, in place of those of --data")
+      ->type_name("SPEC")
+      ->needs(data);
   auto* json = app.add_flag("--json", o.json, "print one JSON object (schema mas-eval/1)");
   app.add_flag("--csv", o.csv, "print the matrix as CSV")->excludes(json);
   auto* min_accuracy = app.add_option("--min-accuracy", o.min_accuracy, "exit with 3 where ACC is below this fraction")
@@ -152,7 +155,7 @@ int evaluate(Options& o) {
   mas::tool::Progress progress(o.common, "measuring");
   const auto bar = [&](int64_t done, int64_t total) { progress(done, total); };
   auto matrix = o.data.empty() ? mas::evaluate_tasks(models, o.common.open_options(), bar)
-                               : mas::evaluate_data(models, o.data, o.common.open_options(), bar);
+                               : mas::evaluate_data(models, o.data, o.among, o.common.open_options(), bar);
   if (joint) mas::measure_joint(matrix, *joint, mas::all_tasks(models), o.common.open_options());
   progress.clear();
   for (const auto& note : matrix.notes) mas::tool::print(stderr, "mas-eval: {}\n", note);

@@ -29,6 +29,13 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   mas-data -q "$few,topic=sport,split=test" -o sport.h5
   want=$(/usr/bin/python3 "$MAS_SOURCE/tests/cli/facts.py" net.pt sport.h5)
   mas-eval "$(models)/both.h5" --data "$few,topic=sport" --json | jq -e --argjson want "$want" '.accuracy[0][0] - $want | fabs < 1e-9'
+  # Or those of other data.
+  mas-data -q "facts,pictures=5,split=test" -o all.h5
+  want=$(/usr/bin/python3 "$MAS_SOURCE/tests/cli/facts.py" net.pt sport.h5 all.h5)
+  mas-eval "$(models)/both.h5" --data "$few,topic=sport" --among "facts,pictures=5" --json |
+    jq -e --argjson want "$want" '.accuracy[0][0] - $want | fabs < 1e-9'
+  fails 1 "mas-eval: --among: holds no picture of <*>, which --data asks for" \
+    mas-eval "$(models)/both.h5" --data "$few,topic=sport" --among "facts,pictures=5,batch=B2"
 }
 
 @test "importance is that of the concatenated vectors, one sample at a time" {
@@ -76,6 +83,7 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   silent mas-train -q --arch mlp:20 --data "$few" --epochs 1 -o mlp.h5
   mas-export mlp.h5 | grep -q "^vectors.weight *48x20"
   fails 2 "mas-eval: --measure: map is for facts, and these tasks are of classes" mas-eval classes.h5 --measure map
+  fails 2 "mas-eval: --among: is for facts, and these tasks are of classes" mas-eval classes.h5 --data "$few" --among facts
   fails 2 "mas-eval: --measure: facts are measured by map; leave it out" mas-eval mlp.h5 --measure accuracy
   fails 2 "mas-eval: --measure: must be accuracy or map, got recall" mas-eval mlp.h5 --measure recall
   fails 1 "mas-train: classes.h5: its tasks are of scenario task, not facts" \
@@ -118,8 +126,12 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-data: some.h5: /vectors: int32, expected floats" mas-data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros(96, 'f4')"
   fails 1 "mas-data: some.h5: /vectors: 96, expected a row of values for each label" mas-data some.h5
+  edit "del f['vectors']; f['vectors'] = np.zeros((96, 6), 'f4')"
+  fails 1 "mas-eval: some.h5: its facts have vectors of 6 values, but m.h5 gives 48 outputs" mas-eval m.h5 --data some.h5
   edit "del f['vectors']; f['vectors'] = np.zeros((96, 5), 'f4')"
-  fails 1 "mas-eval: some.h5: its facts have vectors of 5 values, but m.h5 gives 48 outputs" mas-eval m.h5 --data some.h5
+  fails 1 "mas-data: some.h5: /vectors: 96 x 5, expected the values of three words *" mas-data some.h5
+  edit "del f['vectors']; f['vectors'] = h5py.SoftLink('/nowhere')"
+  fails 1 "mas-data: some.h5: /vectors: a link that leads nowhere" mas-data some.h5
 }
 
 # pictures DIRECTORY N: small ones, of which each is another.
@@ -151,18 +163,6 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   fails 1 "mas-data: list.csv: line 4: no vector of horse in fewer.txt" mas-data list.csv,vectors=fewer.txt
   printf 'man 1 0\nriding 0.5 1 7\n' >uneven.txt
   fails 1 "mas-data: uneven.txt: line 2: 3 values, but the vectors before have 2" mas-data list.csv,vectors=uneven.txt
-  fails 1 "mas-data: glyphs: vectors= is for lists of facts and their own labels; leave it out" mas-data glyphs,vectors=words.txt
-  fails 1 "mas-data: p: vectors= is for lists of facts and their own labels; leave it out" mas-data p,vectors=words.txt
-}
-
-@test "lists of facts that can't be are said by line" {
-  touch 1.png
-  echo "man 1 2" >none.txt
-  bad() {
-    printf '%b' "$2" >bad.csv
-    fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
-  }
-  bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
   # The same words with other vectors are other data.
   mas-train -q --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 --no-results -o own.h5
   cp words.txt kept.txt
@@ -185,6 +185,19 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
     mas-data list.csv,vectors=words.txt --sheet p/0.png
   fails 1 "mas-data: tra/b.tra: lists of pictures aren't joined, and tra/a.tra is another; make one of them" \
     bash -c 'mkdir tra; sed "s#^p/#../p/#" list.csv | tee tra/a.tra >tra/b.tra; mas-data tra'
+  fails 1 "mas-data: glyphs: vectors= is for lists of facts and their own labels; leave it out" mas-data glyphs,vectors=words.txt
+  fails 1 "mas-data: p: vectors= is for lists of facts and their own labels; leave it out" mas-data p,vectors=words.txt
+}
+
+@test "lists of facts that can't be are said by line" {
+  touch 1.png
+  echo "man 1 2" >none.txt
+  bad() {
+    printf '%b' "$2" >bad.csv
+    fails 1 "mas-data: bad.csv: $1" mas-data bad.csv,vectors=none.txt
+  }
+  bad "line 1: no columns image and subject" "image,$(printf 'a%.0s' {1..4082}),subject_id,predicate,object\\n"
+  bad "line 2: *aaa: file name too long" "image,subject,predicate,object\\n$(printf 'a%.0s' {1..5000}),man,,\\n"
   bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
   bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
   bad "line 1: no column object" 'image,subject,predicate\n1.png,man,\n'

@@ -1,4 +1,5 @@
-"""Independent checks of what is said of facts: facts.py NET.pt DATA.h5 prints the mean average precision of retrieval, and
+"""Independent checks of what is said of facts: facts.py NET.pt DATA.h5 prints the mean average precision of retrieval, facts.py
+NET.pt DATA.h5 SEARCHED.h5 that of its facts among the other's pictures, and
 facts.py NET.pt DATA.h5 OMEGA.npz METHOD compares importance with one-sample float64 gradients."""
 import sys
 
@@ -14,14 +15,14 @@ def read(path):
         return x, file["labels"][:], file["vectors"][:]
 
 
-def mean_average_precision(net, x, labels, vectors):
+def mean_average_precision(net, asked_labels, asked_vectors, x, labels, vectors):
     with torch.no_grad():
         y = net(x).double().numpy()
     values = []
-    for asked in np.unique(labels):
-        has = ~np.isnan(vectors[asked])
-        distances = ((y[:, has] - vectors[asked][has]) ** 2).sum(1)
-        relevant = np.array([np.array_equal(vectors[own][has], vectors[asked][has]) for own in labels])
+    for asked in asked_vectors[np.unique(asked_labels)]:
+        has = ~np.isnan(asked)
+        distances = ((y[:, has] - asked[has]) ** 2).sum(1)
+        relevant = np.array([np.array_equal(vectors[own][has], asked[has]) for own in labels])
         value = before = 0.0
         for threshold in np.unique(distances):
             taken = distances <= threshold
@@ -64,8 +65,8 @@ def importance(net, x, labels, vectors, method):
 
 net = torch.jit.load(sys.argv[1]).eval()
 x, labels, vectors = read(sys.argv[2])
-if len(sys.argv) == 3:
-    print(repr(float(mean_average_precision(net, x, labels, vectors))))
+if len(sys.argv) <= 4:
+    print(repr(float(mean_average_precision(net, labels, vectors, *read(sys.argv[-1])))))
 else:
     want = importance(net, x, labels, vectors, sys.argv[4])
     with np.load(sys.argv[3]) as got:

@@ -201,22 +201,30 @@ void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskR
   matrix.joint = measure_row(joint, tasks, read_only(options), silent);
 }
 
-AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
-                             const EvaluationProgress& progress) {
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const std::string& among,
+                             const OpenOptions& options, const EvaluationProgress& progress) {
   AccuracyMatrix matrix;
   matrix.measure = measure_of(longest(models).tasks().front().scenario);
+  if (!among.empty() && longest(models).tasks().front().scenario != Scenario::kFacts)
+    throw UsageError("--among", "is for facts, and these tasks are of classes");
   auto chosen = DataSpec::parse(spec);
   const auto data = open_for_test(chosen, options);
   matrix.tasks.push_back(chosen.str());
   if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
+  auto more = DataSpec::parse(among.empty() ? spec : among);
+  const auto others = among.empty() ? nullptr : open_for_test(more, options);
+  if (others && !others->has_labels()) throw Error(among, "has no labels, so nobody knows what its pictures show");
+  Dataset& searched = others ? *others : *data;
   Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
+    check_input(model, searched, more.str());
     check_vectors(model, model.tasks().back().scenario, *data, spec);
+    check_vectors(model, model.tasks().back().scenario, searched, more.str());
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());
     matrix.learned.push_back(1);
-    matrix.accuracy.push_back({measure_cell(model, model.tasks().back(), *data, options)});
+    matrix.accuracy.push_back({measure_cell(model, model.tasks().back(), *data, searched, options)});
     counter.next();
   }
   return matrix;

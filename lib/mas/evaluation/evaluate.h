@@ -33,9 +33,10 @@ void measure_joint(AccuracyMatrix& matrix, Model& joint, const std::vector<TaskR
                    const OpenOptions& options);
 
 /// One column: each model's running task on the data that `spec` names, which need labels; on their test part where
-/// they have one and the spec names none.
-AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const OpenOptions& options,
-                             const EvaluationProgress& progress = {});
+/// they have one and the spec names none. Of facts the images are searched for among those of `among`, opened in the
+/// same way; "": among their own.
+AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec, const std::string& among,
+                             const OpenOptions& options, const EvaluationProgress& progress = {});
 
 /// Puts the matrix's rows into /results, so that they travel with the file.
 void record_matrix(ModelFile& file, const AccuracyMatrix& matrix);

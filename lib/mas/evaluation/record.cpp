@@ -17,8 +17,9 @@ std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOption
   return open_dataset(spec, options);
 }
 
-double measure_cell(Model& model, const TaskRecord& task, Dataset& data, const OpenOptions& options) {
-  if (task.scenario == Scenario::kFacts) return measure_retrieval(model, task, data, options.scratch).mean();
+double measure_cell(Model& model, const TaskRecord& task, Dataset& data, Dataset& searched,
+                    const OpenOptions& options) {
+  if (task.scenario == Scenario::kFacts) return measure_retrieval(model, task, data, searched, options.scratch).mean();
   return measure_accuracy(model, task, data).fraction();
 }
 
@@ -44,7 +45,7 @@ bool has_own_test_part(const TaskRecord& task, const OpenOptions& options) {
 std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
   if (!model.answers(task)) return {};
   const auto data = open_fitting(model, task, options);
-  return measure_cell(model, task, *data, options);
+  return measure_cell(model, task, *data, *data, options);
 }
 
 void record_result(ModelFile& file, int64_t learned, const std::string& task, double accuracy) {

@@ -12,9 +12,9 @@ namespace mas {
 /// Opens the test part of the data that a task was learned on; throws Error where there is none.
 std::unique_ptr<Dataset> open_test_data(const TaskRecord& task, const OpenOptions& options);
 
-/// What a cell of the matrix is: accuracy, or in scenario facts the mean average precision of retrieval. `data` have
-/// labels and fit the model.
-double measure_cell(Model& model, const TaskRecord& task, Dataset& data, const OpenOptions& options);
+/// What a cell of the matrix is: accuracy, or in scenario facts the mean average precision of retrieval, of the facts
+/// of `data` among the images of `searched`. Both have labels and fit the model.
+double measure_cell(Model& model, const TaskRecord& task, Dataset& data, Dataset& searched, const OpenOptions& options);
 
 std::string measure_of(Scenario scenario);  ///< "accuracy" or "mAP"
 

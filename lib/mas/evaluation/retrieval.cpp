@@ -8,20 +8,27 @@
 
 #include "mas/data/loader.h"
 #include "mas/data/recording.h"
+#include "mas/error.h"
 #include "mas/model/accuracy.h"
 #include "mas/model/objective.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
 
 constexpr int64_t kBatch = 256;
 
-// Whether label b has all parts of the facts in `asked`: [asked, labels].
-at::Tensor relevance(const at::Tensor& asked, const at::Tensor& vectors) {
-  at::Tensor relevant = at::empty({asked.size(0), vectors.size(0)}, at::kBool);
-  for (int64_t i = 0; i < asked.size(0); i++)
-    relevant[i].copy_(vectors.eq(asked[i]).logical_or(asked[i].isnan()).all(1));
+// Whether each of these facts has all parts of those that are asked for: [asked, facts].
+at::Tensor relevance(const at::Tensor& asked, const at::Tensor& facts) {
+  at::Tensor relevant = at::empty({asked.size(0), facts.size(0)}, at::kBool);
+  for (int64_t i = 0; i < asked.size(0); i++) relevant[i].copy_(facts.eq(asked[i]).logical_or(asked[i].isnan()).all(1));
   return relevant;
+}
+
+std::vector<int64_t> present_labels(Dataset& data) {
+  const at::Tensor labels = data.labels(every_row(data));
+  const std::set<int64_t> present(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  return {present.begin(), present.end()};
 }
 
 }  // namespace
@@ -44,42 +51,43 @@ double Retrieval::mean() const {
   return std::accumulate(precisions.begin(), precisions.end(), 0.0) / static_cast<double>(precisions.size());
 }
 
-Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& data, const std::string& scratch,
-                            int64_t distances) {
+Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& asked, Dataset& searched,
+                            const std::string& scratch, int64_t distances) {
   at::NoGradGuard no_grad;
   model.train(false);
-  const at::Tensor vectors = data.class_vectors();
-  const auto rows = every_row(data);
+  const auto rows = every_row(searched);
   const auto forward = [&](const at::Tensor& x) {
     const at::Tensor y = model.forward(x, task);
     require_finite(y, x, model, task);
     return y;
   };
-  const Recording outputs(data, rows, kBatch, model.outputs(task), forward, scratch, "outputs");
-  const at::Tensor labels = data.labels(rows);
+  const Recording outputs(searched, rows, kBatch, model.outputs(task), forward, scratch, "outputs");
+  const at::Tensor labels = searched.labels(rows);
+  const auto* const own = labels.data_ptr<int64_t>();
   Retrieval result;
-  const auto* const values = labels.data_ptr<int64_t>();
-  const std::set<int64_t> present(values, values + labels.numel());
-  result.facts.assign(present.begin(), present.end());
-  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, distances / data.size()));
+  result.facts = present_labels(asked);
+  const auto at_once = static_cast<size_t>(std::max<int64_t>(1, distances / searched.size()));
   for (size_t first = 0; first < result.facts.size(); first += at_once) {
     const auto count = std::min(at_once, result.facts.size() - first);
-    const at::Tensor asked =
-        vectors.index_select(0, at::tensor(at::ArrayRef<int64_t>(result.facts.data() + first, count), at::kLong));
-    at::Tensor found = at::empty({static_cast<int64_t>(count), data.size()}, at::kDouble);
-    for (int64_t row = 0; row < data.size(); row += kBatch) {
-      const auto n = std::min(kBatch, data.size() - row);
+    const at::ArrayRef<int64_t> facts(result.facts.data() + first, count);
+    const at::Tensor vectors = asked.class_vectors().index_select(0, at::tensor(facts, at::kLong));
+    at::Tensor found = at::empty({static_cast<int64_t>(count), searched.size()}, at::kDouble);
+    for (int64_t row = 0; row < searched.size(); row += kBatch) {
+      const auto n = std::min(kBatch, searched.size() - row);
       const at::ArrayRef<int64_t> part(rows.data() + row, static_cast<size_t>(n));
-      found.narrow(1, row, n).copy_(fact_distances(outputs.of(part), asked).t());
+      found.narrow(1, row, n).copy_(fact_distances(outputs.of(part), vectors).t());
     }
-    const at::Tensor relevant = relevance(asked, vectors);
+    const at::Tensor relevant = relevance(vectors, searched.class_vectors());
     for (size_t i = 0; i < count; i++) {
       const at::Tensor of_fact = found[static_cast<int64_t>(i)], of_label = relevant[static_cast<int64_t>(i)];
       const auto* d = of_fact.data_ptr<double>();
       const auto* r = of_label.data_ptr<bool>();
       std::vector<bool> wanted;
-      for (int64_t row = 0; row < data.size(); row++) wanted.push_back(r[values[row]]);
-      result.precisions.push_back(average_precision({d, d + data.size()}, wanted));
+      for (int64_t row = 0; row < searched.size(); row++) wanted.push_back(r[own[row]]);
+      if (std::find(wanted.begin(), wanted.end(), true) == wanted.end())
+        throw Error("--among", fmt::format("holds no picture of {}, which --data asks for",
+                                           printable(asked.class_name(facts[i]))));
+      result.precisions.push_back(average_precision({d, d + searched.size()}, wanted));
     }
   }
   return result;

@@ -56,7 +56,7 @@ TEST_CASE("average precision by hand, with ties, and against counting") {
 TEST_CASE("retrieval asks for each fact of the data, and a longer fact answers a shorter") {
   auto model = facts_model();
   const auto data = data_test::open("facts,batch=B12,pictures=10");
-  const auto found = measure_retrieval(model, model.tasks().back(), *data, "/tmp");
+  const auto found = measure_retrieval(model, model.tasks().back(), *data, *data, "/tmp");
   CHECK(found.facts == data->classes());
   at::NoGradGuard off;
   const auto rows = data_test::all_rows(*data);
@@ -84,7 +84,7 @@ TEST_CASE("retrieval asks for each fact of the data, and a longer fact answers a
   }
   CHECK(found.mean() == doctest::Approx(sum / static_cast<double>(found.facts.size())).epsilon(1e-9));
   for (const int64_t distances : {int64_t{1}, 5 * data->size()})  // in parts
-    CHECK(measure_retrieval(model, model.tasks().back(), *data, "/tmp", distances).precisions ==
+    CHECK(measure_retrieval(model, model.tasks().back(), *data, *data, "/tmp", distances).precisions ==
           found.precisions);
 }
 
