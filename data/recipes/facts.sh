@@ -62,11 +62,12 @@ spread_of() {
 made_of() {
   printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`, %s step of the penalty%s.\n' \
     "$pictures" "$arch" "$trained" "$step" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
-  printf 'mAP in %%: mean ± standard deviation over seeds. Each set of facts is searched for among its own pictures of the test\n'
-  printf 'part. mas is g-MAS, local l-MAS; joint sees all at once.\n\n'
+  printf 'mAP in %%: mean ± standard deviation over seeds; of differences between runs of the same seed the mean (95 %% interval). The facts of %s are searched for among the\n' "${1:-a set}"
+  printf 'pictures of %s, test parts both. mas is g-MAS, local l-MAS; joint sees all at once.\n\n' "${2:-this set}"
 }
 
-# facts_sequence "BATCHES": learns them in turn by each of the methods, and writes the page's table and JSON.
+# facts_sequence "BATCHES": learns them in turn by each of the methods, and writes the page's table and JSON. How much more of the
+# first than by finetuning each method keeps has its 95 % interval beside it.
 facts_sequence() {
   batches=$1
   model() { echo "$models/$1-$(lambda_of "$experiment" "$1" facts)-$2.h5"; }  # METHOD SEED
@@ -84,6 +85,7 @@ facts_sequence() {
   for batch in $batches; do head+=" $batch (drop) |" rule+='---|'; done
   printf '%s mean |\n%s---|\n' "$head" "$rule"
   for method in $methods; do
+  [[ " $methods " != *" finetune "* ]] || head+=" ${batches%% *} above finetune |" rule+='---|'
     row="| $method | $(lambda_of "$experiment" "$method" facts) |" i=0
     for batch in $batches; do
       row+=" $(of_task "$i" accuracy "$(summary_file "$method")") ($(of_task "$i" drop "$(summary_file "$method")")) |"
@@ -91,6 +93,11 @@ facts_sequence() {
     done
     printf '%s\n' "$row $(cell acc "$(summary_file "$method")") |"
   done
+    if [ "$method" = finetune ]; then
+      row+=' |'
+    elif [[ " $methods " == *" finetune "* ]]; then
+      row+=" $(above 0 accuracy "$(summary_file "$method")" "$(summary_file finetune)") |"
+    fi
 }
 
 # page TITLE: from standard input, below what says how it was made.

@@ -277,14 +277,21 @@ summarise_cell() {
   summarise "$(summary_file "$@")" "${files[@]}"
 }
 
-# For jq: a fraction in percent with two digits, and a statistic of summarise() as mean and deviation.
+# For jq: a fraction in percent with two digits; a statistic of summarise() as mean and deviation; and of two lists of runs with
+# the same seeds how much more the first has, with the 95 % interval of that by Student's t.
 percent='
   def group: if (.groups | length) != 1 then error("runs that differ in more than their seeds") else .groups[0] end;
   def fixed(digits): pow(10; digits) as $p | (. * $p | round) as $n | ($n | fabs) as $a
     | (if $n < 0 then "-" else "" end) + ($a / $p | floor | tostring) + "." + ($p + $a % $p | tostring | .[1:]);
   def percent: . * 100 | fixed(2);
   def spread(digits): "\(.mean * 100 | fixed(digits))" + if .deviation then " ± \(.deviation * 100 | fixed(digits))" else "" end;
-  def spread: spread(2);'
+  def spread: spread(2);
+  def signed: (if . > 0 then "+" else "" end) + (. * 100 | fixed(2));
+  def above: [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622] as $t
+    | transpose | map(.[0] - .[1]) | length as $n | (add / $n) as $mean
+    | if $n == 1 or $n > 10 then $mean | signed
+      else ($t[$n - 2] * (map((. - $mean) | . * .) | add / ($n - 1) / $n | sqrt)) as $half
+        | "\($mean | signed) (\($mean - $half | signed) to \($mean + $half | signed))" end;'
 
 # cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the
 # method has no such measure, as joint training and merging have no forgetting.
@@ -295,6 +302,11 @@ cell() {
 # of_task I MEASURE FILE: mean and deviation of the task's accuracy or drop, from what summarise() wrote.
 of_task() {
   jq -r --argjson i "$1" --arg name "$2" "$percent"'group[$name][$i] | if . then spread else "-" end' "$3"
+}
+
+# above I MEASURE FILE REFERENCE: how much more of the task runs have than those of the reference with the same seeds.
+above() {
+  jq -rs --argjson i "$1" --arg name "$2" "$percent"' map(group[$name][$i].values) | above' "$3" "$4"
 }
 
 # write_json OUT NAME=FILE...: how results were made, and the objects in the files under these names.
