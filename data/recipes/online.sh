@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # An agent that learns on the job: a network has learned half of the facts, and keeps meeting pictures of what it is used for,
-# without labels, in lots of 20. After each lot importance is updated. One topic is met often, one now and then, one never; which
-# is which differs from seed to seed. Then the other half is learned, and what was used most is kept best. Writes a table, all
-# numbers as JSON, and a drawing of what was kept over how often it was met.
+# without labels, in lots of 20. After each lot importance is updated. One topic is met often, one now and then, one never; each
+# topic is each of these in one of three runs. Then the other half is learned, and what was used most is kept best. Writes a table,
+# all numbers as JSON, and a drawing of what was kept over how often it was met.
 #
 #   data/recipes/online.sh [--quick] [--seeds "1 2 3"] [--epochs N] [--pictures N] [--lambda N] [--experiment NAME]
 #                          [--jobs N] [--models FOLDER] [--out FOLDER]
@@ -24,16 +24,16 @@ topics=(sport furniture food)
 lots=(20 4 0)
 [ "$pictures" -ge 40 ] || lots=(8 2 0)  # there are ten facts of a topic, and no picture is met twice
 
-model() { echo "$models/$1-$(lambda_of "$experiment" "$1" facts)-$2.h5"; }  # METHOD SEED
-lots_of() { echo "${lots[$((($1 + $2) % ${#lots[@]}))]}"; }                  # TOPIC'S-NUMBER SEED
+model() { echo "$models/$1-$2-$(lambda_of "$experiment" "$1" facts)-$3.h5"; }  # METHOD TURN SEED
+lots_of() { echo "${lots[$((($1 + $2) % ${#lots[@]}))]}"; }                     # TOPIC'S-NUMBER TURN
 
-# meet MODEL SEED: the lots of all topics, in turn as long as there are any.
+# meet MODEL TURN SEED: the lots of all topics, one of each after the other as long as there are any.
 meet() {
   local lot i topic all
   for ((lot = 1; lot <= lots[0]; lot++)); do
     for i in "${!topics[@]}"; do
       [ "$lot" -le "$(lots_of "$i" "$2")" ] || continue
-      topic=$(fact_spec B1 "$2" "${topics[i]}")
+      topic=$(fact_spec B1 "$3" "${topics[i]}")
       all=$(pictures_of "$topic")
       mas-importance -q --threads "$threads" "$1" --data "$topic" --shard "$lot/$((all / 20))" -o "$1"
     done
@@ -42,61 +42,82 @@ meet() {
 pictures_of() { mas-data "$1" --json | jq .samples; }
 
 run() {
-  local method=$1 seed=$2 at i topic next=(--lambda 0)
-  at=$(model "$method" "$seed")
+  local method=$1 turn=$2 seed=$3 at i topic all met next=(--lambda 0)
+  at=$(model "$@")
   [[ ! -e $at || ! $at.map -nt $at ]] || return 0
   fact_tasks "B1 B2" "$seed"
-  learn_first "$at.part" --data "${tasks[0]#*=}" --task B1 --seed "$seed" --scenario facts
+  all=${tasks[0]#*=}
+  learn_first "$at.part" --data "$all" --task B1 --seed "$seed" --scenario facts
   cp "$at.part" "$at.first"
   if [ "$method" = mas ]; then
-    meet "$at.part" "$seed"
+    meet "$at.part" "$turn" "$seed"
     next=(--lambda "$(lambda_of "$experiment" mas facts)" --penalty-step "$step")
   fi
   mas-train -q "$at.part" "${next[@]}" --data "${tasks[1]#*=}" --task B2 --seed "$seed" "${training[@]}" -o "$at.part"
   for i in "${!topics[@]}"; do
     topic=$(fact_spec B1 "$seed" "${topics[i]}")
-    jq -nc --arg topic "${topics[i]}" '{topic: $topic, met: $ARGS.positional[0], before: $ARGS.positional[1], after: $ARGS.positional[2], chance: $ARGS.positional[3]}' \
-      --jsonargs $((20 * $(lots_of "$i" "$seed"))) "$(retrieval "$at.first" "$topic")" "$(retrieval "$at.part" "$topic")" "$(chance "$topic")"
+    met=$([ "$method" = mas ] && echo $((20 * $(lots_of "$i" "$turn"))) || echo null)
+    jq -nc --arg topic "${topics[i]}" --argjson seed "$seed" '$ARGS.positional as [$met, $before, $after, $chance]
+      | {topic: $topic, seed: $seed, met: $met, before: $before, after: $after, chance: $chance}' \
+      --jsonargs "$met" "$(retrieval "$at.first" "$topic" "$all")" "$(retrieval "$at.part" "$topic" "$all")" "$(chance "$topic" "$all")"
   done >"$at.points"
   times >"$at.times"
   mv "$at.part" "$at"
   mv "$at.points" "$at.map"
 }
-
-results=() used=()
-# shellcheck disable=SC2086
-run_cells < <(printf '%s\n' $methods)
-# spread_at LOTS EXPRESSION: of the topics that were met so often, in `files`.
-spread_at() { spread_of <(jq "select(.met == $((20 * $1))) | $2" "${files[@]}"); }
-{
-  printf '| pictures met | random order | before | '
-  for method in $methods; do printf '%s, after | kept | ' "$method"; done
-  printf '\n|---|---|---|'
-  for method in $methods; do printf -- '---|---|'; done
-  printf '\n'
-  for count in "${lots[@]}"; do
-    row="| $((20 * count)) |"
-    for method in $methods; do
-      files=()
-      for seed in $seeds; do files+=("$(model "$method" "$seed").map"); done
-      [ "$method" != "${methods%% *}" ] || row+=" $(spread_at "$count" .chance) | $(spread_at "$count" .before) |"
-      row+=" $(spread_at "$count" .after) | $(spread_at "$count" '.after / .before') |"
-    done
-    printf '%s\n' "$row"
+cells() {
+  local method turn
+  for method in $methods; do
+    for turn in "${!topics[@]}"; do [ "$method $turn" = "$method 0" ] || [ "$method" = mas ] || continue; echo "$method $turn"; done
   done
+}
+results=() used=()
+run_cells < <(cells)
+for method in $methods; do
+  files=()
+  while read -r cell turn; do
+    [ "$cell" = "$method" ] || continue
+    for seed in $seeds; do files+=("$(model "$method" "$turn" "$seed").map"); done
+  done < <(cells)
+  jq -s . "${files[@]}" >"$models/$method.json"
+  results+=("$method=$models/$method.json")
+done
+
+# of_seeds METHOD MET EXPRESSION: a list of one number for each seed, the mean over topics that were met so often.
+of_seeds() {
+  jq --argjson met "$2" "map(select(.met == \$met)) | group_by(.seed) | map(map($3) | add / length)" "$models/$1.json"
+}
+row() {  # METHOD MET
+  local met=$2
+  [ "$met" != null ] || met=''
+  printf '| %s | %s%s| %s | %s | %s |\n' "$1" "$met" "${met:+ }" \
+    "$(spread_of <(of_seeds "$1" "$2" .before | jq '.[]'))" "$(spread_of <(of_seeds "$1" "$2" .after | jq '.[]'))" \
+    "$(spread_of <(of_seeds "$1" "$2" '.after / .before' | jq '.[]'))"
+}
+{
+  printf '| | pictures met | before | after | kept |\n|---|---|---|---|---|\n'
+  for method in $methods; do
+    if [ "$method" != mas ]; then row "$method" null; continue; fi
+    for count in "${lots[@]}"; do row mas $((20 * count)); done
+  done
+  if [[ " $methods " == *" mas "* ]]; then
+    printf '\nKept of what was met %d times above what was never met, mean over topics: %s.\n' $((20 * lots[0])) \
+      "$(jq -rs "$percent above" <(of_seeds mas $((20 * lots[0])) '.after / .before') <(of_seeds mas 0 '.after / .before'))"
+  fi
+  printf '\nmAP in random order: %s.\n' "$(spread_of <(jq '.[0].chance' "$models/${methods%% *}.json"))"
 } >"$models/table"
 plots=()
 for method in $methods; do
-  files=()
-  for seed in $seeds; do files+=("$(model "$method" "$seed").map"); done
-  jq -s . "${files[@]}" >"$models/$method.json"
-  results+=("$method=$models/$method.json")
-  jq -r '"\(.met) \(100 * .after / .before)"' "${files[@]}" | sort -n >"$models/$method.dat"
-  plots+=("'$models/$method.dat' smooth unique with lines title '$method, mean', '' with points pointtype 7 notitle")
+  if [ "$method" = mas ]; then
+    jq -r '.[] | "\(.met) \(100 * .after / .before)"' "$models/mas.json" | sort -n >"$models/mas.dat"
+    plots+=("'$models/mas.dat' smooth unique with lines title 'mas, mean', '' with points pointtype 7 notitle")
+  else
+    plots+=("$(jq '100 * (map(.after / .before) | add / length)' "$models/$method.json") title '$method, mean' dashtype 2 linecolor rgb '#505050'")
+  fi
 done
 write_json "$out/$name.json" "${results[@]}"
 draw "$out/$name.svg" "set xlabel 'pictures of the topic that were met'; set ylabel 'mAP after the next task, % of before'; plot $(IFS=,; echo "${plots[*]}")"
 {
   cat "$models/table"
   printf '\n![what is kept of a topic over how often it was met](%s.svg)\n' "$name"
-} | page "Kept by use"
+} | page "Kept by use" "a topic in B1" "all of B1"

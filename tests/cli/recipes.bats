@@ -181,6 +181,9 @@ facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
   jq -e '.results["random order"][0] - 0.4567 | fabs < 1e-4' o/facts-sport.json
   rm -r m
   restarts "$recipes/online.sh" "${facts[@]}" --pictures 20
-  [ "$(grep -cE '^\| (160|40|0) \| 17.57 (\| [0-9.]+ ){5}\|$' first)" -eq 3 ]
-  [ "$(fed m/mas-1-1.h5)" -eq 200 ]
+  [ "$(grep -cE '^\| mas \| (160|40|0) (\| [0-9.]+ ){3}\|$' first)" -eq 3 ]
+  [ "$(grep -cE '^\| finetune \| (\| [0-9.]+ ){3}\|$' first)" -eq 1 ]
+  grep -qE '^mAP in random order: 4.56[.]$' first
+  [ "$(fed m/mas-2-1-1.h5)" -eq 200 ]
+  [ "$(jq '.results.mas | length' o/online.json)" -eq 9 ]  # each topic in each role
 }
