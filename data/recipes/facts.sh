@@ -34,20 +34,22 @@ fact_tasks() {  # "BATCHES" SEED
   for batch in $1; do tasks+=("$batch=$(fact_spec "$batch" "$2")"); done
 }
 
-# retrieval MODEL SPEC: mAP on its test part, a fraction.
-retrieval() { mas-eval -q --threads "$threads" "$1" --data "$2" --measure map --json | jq '.accuracy[-1][0]'; }
+# retrieval MODEL SPEC AMONG: mAP, a fraction, of the facts of SPEC, searched for among the pictures of AMONG, test parts both.
+retrieval() {
+  mas-eval -q --threads "$threads" "$1" --data "$2" --among "$3" --measure map --json | jq '.accuracy[-1][0]'
+}
 
-# keep_retrieval OUT MODEL SPEC: that in a file, unless it is there since the model is.
+# keep_retrieval OUT MODEL SPEC AMONG: that in a file, unless it is there since the model is.
 keep_retrieval() {
   [[ ! $1 -nt $2 ]] || return 0
-  retrieval "$2" "$3" >"$1.part"
+  retrieval "$2" "$3" "$4" >"$1.part"
   mv "$1.part" "$1"
 }
 
-# chance SPEC: expected mAP, a fraction, of its test part's pictures in random order, where no fact answers for another.
+# chance SPEC AMONG: the same of pictures in random order, as it is expected, where no fact answers for another.
 chance() {
-  mas-data --json "$(test_spec "$1")" | jq '
-    .samples as $n | (reduce range(1; $n + 1) as $k (0; . + 1 / $k)) as $h
+  mas-data --json "$(test_spec "$1")" | jq --argjson n "$(mas-data --json "$(test_spec "$2")" | jq .samples)" '
+    (reduce range(1; $n + 1) as $k (0; . + 1 / $k)) as $h
     | .classes | map((($h + (.samples - 1) / ($n - 1) * ($n - $h)) / $n)) | add / length'
 }
 
@@ -58,7 +60,7 @@ spread_of() {
     | {mean: $mean, deviation: (if $n > 1 then (map((. - $mean) | . * .) | add / ($n - 1) | sqrt) else null end)} | spread'
 }
 
-# made_of: how the networks of a page were trained.
+# made_of [FACTS AMONG]: how the networks of a page were trained, and what is searched.
 made_of() {
   printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`, %s step of the penalty%s.\n' \
     "$pictures" "$arch" "$trained" "$step" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
@@ -83,29 +85,29 @@ facts_sequence() {
   for method in $methods; do results+=("$method=$(summary_file "$method")"); done
   write_json "$out/$name.json" "${results[@]}"
   for batch in $batches; do head+=" $batch (drop) |" rule+='---|'; done
+  [[ " $methods " != *" finetune "* ]] || head+=" ${batches%% *} above finetune |" rule+='---|'
   printf '%s mean |\n%s---|\n' "$head" "$rule"
   for method in $methods; do
-  [[ " $methods " != *" finetune "* ]] || head+=" ${batches%% *} above finetune |" rule+='---|'
     row="| $method | $(lambda_of "$experiment" "$method" facts) |" i=0
     for batch in $batches; do
       row+=" $(of_task "$i" accuracy "$(summary_file "$method")") ($(of_task "$i" drop "$(summary_file "$method")")) |"
       i=$((i + 1))
     done
-    printf '%s\n' "$row $(cell acc "$(summary_file "$method")") |"
-  done
     if [ "$method" = finetune ]; then
       row+=' |'
     elif [[ " $methods " == *" finetune "* ]]; then
       row+=" $(above 0 accuracy "$(summary_file "$method")" "$(summary_file finetune)") |"
     fi
+    printf '%s\n' "$row $(cell acc "$(summary_file "$method")") |"
+  done
 }
 
-# page TITLE: from standard input, below what says how it was made.
+# page TITLE [FACTS AMONG]: from standard input, below what says how it was made.
 page() {
   {
     printf '# %s\n\n' "$1"
     made_by
-    made_of
+    made_of "${@:2}"
     cat
   } >"$out/$name.md.part"
   mv "$out/$name.md.part" "$out/$name.md"
