@@ -85,7 +85,7 @@ for method in $methods; do
   fi
 done
 tics=$(k=0; for batch in $batches; do k=$((k + 1)); echo "'after $batch' $k"; done | paste -sd, -)
-draw "$out/$name.svg" "set xrange [0.7:4.3]; set xtics ($tics); set ylabel 'mAP of sport, %'; plot $(IFS=,; echo "${plots[*]}")"
+draw "$out/$name.svg" "set xrange [0.7:4.3]; set yrange [:102]; set xtics ($tics); set ylabel 'mAP of sport, %'; plot $(IFS=,; echo "${plots[*]}")"
 {
   cat "$models/table"
   printf '\n![mAP of the facts of sport after each task](%s.svg)\n\n' "$name"

@@ -116,7 +116,7 @@ for method in $methods; do
   fi
 done
 write_json "$out/$name.json" "${results[@]}"
-draw "$out/$name.svg" "set xlabel 'pictures of the topic that were met'; set ylabel 'mAP after the next task, % of before'; plot $(IFS=,; echo "${plots[*]}")"
+draw "$out/$name.svg" "set xlabel 'pictures of the topic that were met'; set ylabel 'mAP after the next task, % of before'; set xrange [-20:420]; plot $(IFS=,; echo "${plots[*]}")"
 {
   cat "$models/table"
   printf '\n![what is kept of a topic over how often it was met](%s.svg)\n' "$name"

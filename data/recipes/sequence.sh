@@ -355,6 +355,6 @@ need() {
 
 # draw FILE.svg COMMANDS: of gnuplot.
 draw() {
-  gnuplot -e "set terminal svg size 640,400 noenhanced; set output '$1.part'; set key bottom center; $2"
+  gnuplot -e "set terminal svg size 640,400 noenhanced; set output '$1.part'; set key below horizontal; $2"
   mv "$1.part" "$1"
 }
