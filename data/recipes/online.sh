@@ -64,6 +64,7 @@ run() {
   times >"$at.times"
   mv "$at.part" "$at"
   mv "$at.points" "$at.map"
+  echo "${0##*/}: learned ${at#"$models"/}" >&2
 }
 cells() {
   local method turn
