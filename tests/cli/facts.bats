@@ -51,6 +51,13 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   done
 }
 
+@test "importance on the task's own data has nothing to remark, with labels and without" {
+  for options in "--method mas" "--method ewc --fisher empirical"; do
+    # shellcheck disable=SC2086
+    run ! grep -q "isn't what" <(mas-importance "$(models)/b1.h5" $options -o o.h5 2>&1)
+  done
+}
+
 @test "samples of the fisher information tend to the exact one" {
   for kind in exact sampled; do
     mas-importance -q "$(models)/b1.h5" --method ewc --fisher $kind -o $kind.h5

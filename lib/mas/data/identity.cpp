@@ -77,7 +77,8 @@ std::string hash_labels(Dataset& data) {
 std::string identity_of(Dataset& data, const DataSpec& spec, const OpenOptions& options) {
   std::string text = fmt::format("{} x {}, values {}", data.size(), shape_text(data.sample_shape()),
                                  hash_samples(data, spec, options));
-  if (data.has_labels()) text += ", labels " + hash_labels(data);
+  if (!data.has_labels()) return text;
+  text += ", labels " + hash_labels(data);
   if (const at::Tensor vectors = data.class_vectors(); vectors.defined() && vectors.numel() > 0)
     text += ", vectors " + hash_tensor(vectors);
   return text;
