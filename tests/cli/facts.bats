@@ -193,6 +193,9 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   fails 1 "mas-data: tra/b.tra: lists of pictures aren't joined, and tra/a.tra is another; make one of them" \
     bash -c 'mkdir tra; sed "s#^p/#../p/#" list.csv | tee tra/a.tra >tra/b.tra; mas-data tra'
   fails 1 "mas-data: glyphs: vectors= is for lists of facts and their own labels; leave it out" mas-data glyphs,vectors=words.txt
+  sed 1d list.csv >headless.csv
+  fails 1 "mas-data: headless.csv: vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object" \
+    mas-data headless.csv,vectors=words.txt
   fails 1 "mas-data: p: vectors= is for lists of facts and their own labels; leave it out" mas-data p,vectors=words.txt
 }
 

@@ -326,6 +326,10 @@ Source open_file(const std::string& path, const SourceRequest& request) {
   }
   if (!chosen) throw Error(path, unknown_format(*file));
   if (chosen->open != open_csv) refuse_column(path, request, chosen->name);
+  if (!request.vectors.empty() && (chosen->open == open_csv || chosen->open == open_picture_list))
+    throw Error(
+        path,
+        "vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object");
   Source source = chosen->open(file, request);
   choose_labels(source, path, request);
   return source;
