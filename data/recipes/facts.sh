@@ -65,7 +65,8 @@ made_of() {
   printf 'The generator facts, %s pictures a fact, a world of its own for each seed; %s, `%s`, %s step of the penalty%s.\n' \
     "$pictures" "$arch" "$trained" "$step" "$([ -n "$lambda" ] || echo '; λ chosen on another world (`choose-lambda.sh`)')"
   printf 'mAP in %%: mean ± standard deviation over seeds; of differences between runs of the same seed the mean (95 %% interval). The facts of %s are searched for among the\n' "${1:-a set}"
-  printf 'pictures of %s, test parts both. mas is g-MAS, local l-MAS; joint sees all at once.\n\n' "${2:-this set}"
+  printf 'pictures of %s, test parts both. B1 and B2 are halves of the facts, which share words, B11 and B12 halves of B1. mas is g-MAS of\n' "${2:-this set}"
+  printf 'the paper, by gradients, and local l-MAS, by activations; joint sees all at once.\n\n'
 }
 
 # facts_sequence "BATCHES": learns them in turn by each of the methods, and writes the page's table and JSON. How much more of the

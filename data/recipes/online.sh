@@ -18,7 +18,7 @@ command=$(command_line "$@")
 facts_settings online "mas finetune" "$@"
 need gnuplot
 [[ $pictures =~ ^[0-9]{2,5}$ && $pictures -ge 16 && $((10#$pictures % 2)) -eq 0 ]] ||
-  wrong_usage "--pictures: must be even and at least 16, so that the ten facts of a topic have lots of 20, got $pictures"
+  wrong_usage "--pictures: must be even and at least 16: the ten facts of a topic are met in up to 8 lots of 20, got $pictures"
 prepare "$models"
 topics=(sport furniture food)
 lots=(20 4 0)
@@ -96,6 +96,9 @@ row() {  # METHOD MET
     "$(spread_of <(of_seeds "$1" "$2" '.after / .before' | jq '.[]'))"
 }
 {
+  printf 'Three topics of B1 are met %d, %d and %d times after it was learned, in turn, and importance is measured on what was met. Before and\n' \
+    $((20 * lots[0])) $((20 * lots[1])) $((20 * lots[2]))
+  printf 'after: mAP before and after B2 is learned, mean over topics; kept: the mean of their ratios, in %%.\n\n'
   printf '| | pictures met | before | after | kept |\n|---|---|---|---|---|\n'
   for method in $methods; do
     if [ "$method" != mas ]; then row "$method" null; continue; fi
@@ -111,7 +114,7 @@ plots=()
 for method in $methods; do
   if [ "$method" = mas ]; then
     jq -r '.[] | "\(.met) \(100 * .after / .before)"' "$models/mas.json" | sort -n >"$models/mas.dat"
-    plots+=("'$models/mas.dat' smooth unique with lines title 'mas, mean', '' with points pointtype 7 notitle")
+    plots+=("'$models/mas.dat' smooth unique with lines linecolor 1 title 'mas, mean', '' with points pointtype 7 linecolor 1 title 'one topic, one seed'")
   else
     plots+=("$(jq '100 * (map(.after / .before) | add / length)' "$models/$method.json") title '$method, mean' dashtype 2 linecolor rgb '#505050'")
   fi

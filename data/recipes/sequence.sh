@@ -329,8 +329,11 @@ write_json() {
 
 # made_by: the line of a page that says how its numbers were made, of the models in the array `used`.
 made_by() {
-  printf '`%s`, seeds %s; %s, %s, %d minutes of one core.\n\n' \
-    "$command" "$seeds" "$(mas-train --version)" "$(made_on)" $(($(core_seconds) / 60))
+  local seconds time
+  seconds=$(core_seconds)
+  time="$((seconds / 60)) minutes"
+  [ "$seconds" -ge 120 ] || time="$seconds seconds"
+  printf '`%s`, seeds %s; %s, %s, %s of one core.\n\n' "$command" "$seeds" "$(mas-train --version)" "$(made_on)" "$time"
 }
 made_on() {
   local model newest=${used[0]}

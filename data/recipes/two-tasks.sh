@@ -8,7 +8,8 @@
 #                             [--name NAME]
 #
 # Two folders of your own, cats/KIND/*.jpg and dogs/KIND/*.jpg, of which a fifth of the pictures is kept for the test, with a
-# small network from scratch; the first command looks at the pictures, the second finds the λ for the third:
+# small network from scratch. The first command looks at the pictures; the second learns twelve models to find λ, which
+# takes the place of the third's 1; the third learns both orders with three seeds:
 #
 #   mas-data cats,size=64 --sheet cats.png
 #   data/recipes/choose-lambda.sh --tasks "cats=cats,size=64,split=0.8 dogs=dogs,size=64,split=0.8" --arch convnet --epochs 20 --batch 32
