@@ -85,25 +85,21 @@ std::vector<std::string> adopt_head(const Model& model, const std::string& head,
   const auto found = adoption.rest().find(weight);
   if (found == adoption.rest().end()) return {};
   const NamedTensors own = model.head_parameters(model.tasks().back());
-  if (own.empty()) {  // its outputs are the network's own
-    adoption.leave_out(weight);
-    adoption.leave_out(bias);
-    return {fmt::format("{} left out: the network has outputs of its own, without a head", weight)};
-  }
-  const auto& needed = own.at("weight");
-  if (found->second.sizes() == needed.sizes() && adoption.rest().count(bias)) {
-    adoption.plan(weight, needed);
+  std::string why;
+  if (own.empty()) {
+    why = "the network has outputs of its own, without a head";
+  } else if (const auto sizes = found->second.sizes(), needed = own.at("weight").sizes(); sizes != needed) {
+    why = fmt::format("shape {}, but this task needs {}; its head starts anew", shape_text(sizes), shape_text(needed));
+  } else if (!adoption.rest().count(bias)) {
+    why = fmt::format("there is no {}; its head starts anew", bias);
+  } else {
+    adoption.plan(weight, own.at("weight"));
     adoption.plan(bias, own.at("bias"));
     return {};
   }
-  const std::string why = found->second.sizes() == needed.sizes()
-                              ? fmt::format("there is no {}", bias)
-                              : fmt::format("shape {}, but this task needs {}", shape_text(found->second.sizes()),
-                                            shape_text(needed.sizes()));
-  const std::string notice = fmt::format("{} left out: {}; its head starts anew", weight, why);
   adoption.leave_out(weight);
   adoption.leave_out(bias);
-  return {notice};
+  return {fmt::format("{} left out: {}", weight, why)};
 }
 
 // Whether the tensor's layer stands behind the layers that are published, as the architecture says.
