@@ -21,6 +21,10 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+std::string_view without_mark(std::string_view text) {
+  return text.substr(text.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0);
+}
+
 std::string_view unquoted(std::string_view field) {
   field = trimmed(field);
   const bool quoted = field.size() > 1 && field.front() == '"' && field.back() == '"';
@@ -58,7 +62,7 @@ void for_each_line(const File& file, const std::function<void(int64_t, std::stri
   std::string pending;
   int64_t number = 0;
   const auto give = [&](std::string_view text) {
-    if (++number == 1 && text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+    if (++number == 1) text = without_mark(text);
     if (!trimmed(text).empty()) line(number, text);
   };
   for (int64_t offset = 0; offset < file.size(); offset += kChunk) {

@@ -12,6 +12,9 @@ namespace mas {
 /// Without blanks around it.
 std::string_view trimmed(std::string_view text);
 
+/// Without the byte order mark of UTF-8, where text begins with one.
+std::string_view without_mark(std::string_view text);
+
 /// What a field says: without blanks around it, and the quotation marks that enclose it.
 std::string_view unquoted(std::string_view field);
 

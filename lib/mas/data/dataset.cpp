@@ -131,7 +131,6 @@ class SourceDataset : public Dataset {
     for (const int64_t label : present)
       if (label >= vectors.size(0) || empty[label].item<bool>())
         throw Error(name, fmt::format("label {} has no vector; see /vectors in mas(7), HDF5", label));
-    if (vectors.size(1) % 3 != 0) return;
     const at::Tensor has = vectors.isnan().logical_not().view({vectors.size(0), 3, -1});
     const at::Tensor whole = has.all(2), any = has.any(2), first = whole.select(1, 0), last = any.select(1, 2);
     const at::Tensor sound = whole.eq(any).all(1) & first & (whole.select(1, 1) | last.logical_not());

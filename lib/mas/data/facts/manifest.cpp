@@ -148,9 +148,9 @@ class Parser {
 
 // By its first line.
 Match recognise_fact_manifest(const File& file) {
-  std::string head = file.text(0, kLooked);
-  if (head.substr(0, 3) == "\xEF\xBB\xBF") head.erase(0, 3);
-  return header_of(std::string_view(head).substr(0, head.find('\n'))) ? Match::kSurely : Match::kNo;
+  const std::string text = file.text(0, kLooked);
+  const auto head = without_mark(text);
+  return header_of(head.substr(0, head.find('\n'))) ? Match::kSurely : Match::kNo;
 }
 
 Source open_fact_manifest(const std::shared_ptr<File>& file, const SourceRequest& request) {

@@ -51,9 +51,9 @@ struct Header {
 // word2vec's first line.
 std::optional<Header> header_of(const File& file) {
   const std::string head = file.text(0, 64);
-  const size_t end = head.find('\n'), begin = head.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
+  const size_t end = head.find('\n');
   if (end == std::string::npos) return {};
-  const auto fields = fields_of(std::string_view(head).substr(begin, end - begin));
+  const auto fields = fields_of(without_mark(std::string_view(head).substr(0, end)));
   Header header;
   if (fields.size() != 2 || !parse_number(std::string(fields[0]), header.words) ||
       !parse_number(std::string(fields[1]), header.values))
