@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "mas/data/folder_parts.h"
 #include "mas/data/formats.h"
 #include "mas/data/moments.h"
 #include "mas/data/source.h"

@@ -50,17 +50,8 @@ Source open_file(const std::string& path, const SourceRequest& request);
 /// The path that a spec's source stands for: itself, or below one of the directories. Throws Error.
 std::string find_path(const std::string& source, const std::vector<std::string>& directories);
 
-/// Whether a path that is there is a folder with a test part.
-bool path_has_test_part(const std::string& path);
-
 /// The source and the part (train or test) that the spec names: a generator, a path, or a name in the directories.
 Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_labels);
-
-/// Labels from a file of their own: IDX of rank 1 (plain or gzip), or text with a whole number a line.
-std::vector<int32_t> read_label_file(const std::string& path, const std::string& scratch);
-
-/// Makes the file's labels the source's; where their number differs from the rows, reading them is an Error.
-void use_label_file(Source& source, const std::string& path, const std::string& data, const std::string& scratch);
 
 // One line for each in formats.cpp.
 Match recognise_hdf5(const File& file);

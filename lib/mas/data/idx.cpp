@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "mas/data/formats.h"
+#include "mas/data/label_file.h"
 #include "mas/error.h"
 #include "mas/io/bytes.h"
 #include "mas/text.h"
