@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include "mas/data/loader.h"
 #include "mas/data/recording.h"
@@ -18,11 +21,32 @@ namespace {
 
 constexpr int64_t kBatch = 256;
 
-// Whether each of these facts has all parts of those that are asked for: [asked, facts].
-at::Tensor relevance(const at::Tensor& asked, const at::Tensor& facts) {
-  at::Tensor relevant = at::empty({asked.size(0), facts.size(0)}, at::kBool);
-  for (int64_t i = 0; i < asked.size(0); i++) relevant[i].copy_(facts.eq(asked[i]).logical_or(asked[i].isnan()).all(1));
-  return relevant;
+// Facts as numbers of words, those with equal vectors having the same; -1 where there is none.
+class Numbering {
+ public:
+  std::vector<std::array<int64_t, 3>> of(const at::Tensor& vectors) {
+    const at::Tensor values = (vectors + 0.0f).contiguous();  // so that -0 is 0
+    const auto size = values.size(1) / 3;
+    const auto* word = values.data_ptr<float>();
+    std::vector<std::array<int64_t, 3>> facts(static_cast<size_t>(values.size(0)));
+    for (auto& fact : facts)
+      for (auto& number : fact) {
+        const std::string bytes(reinterpret_cast<const char*>(word), static_cast<size_t>(size) * sizeof(float));
+        number = std::isnan(*word) ? -1 : numbers_.try_emplace(bytes, numbers_.size()).first->second;
+        word += size;
+      }
+    return facts;
+  }
+
+ private:
+  std::unordered_map<std::string, int64_t> numbers_;
+};
+
+// Whether a fact has all parts of the one that is asked for.
+bool answers(const std::array<int64_t, 3>& fact, const std::array<int64_t, 3>& asked) {
+  for (size_t i = 0; i < 3; i++)
+    if (asked[i] >= 0 && asked[i] != fact[i]) return false;
+  return true;
 }
 
 std::vector<int64_t> present_labels(Dataset& data) {
@@ -64,6 +88,8 @@ Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& asked
   const Recording outputs(searched, rows, kBatch, model.outputs(task), forward, scratch, "outputs");
   const at::Tensor labels = searched.labels(rows);
   const auto* const own = labels.data_ptr<int64_t>();
+  Numbering numbering;
+  const auto asked_words = numbering.of(asked.class_vectors()), searched_words = numbering.of(searched.class_vectors());
   Retrieval result;
   result.facts = present_labels(asked);
   const auto at_once = static_cast<size_t>(std::max<int64_t>(1, distances / searched.size()));
@@ -77,13 +103,13 @@ Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& asked
       const at::ArrayRef<int64_t> part(rows.data() + row, static_cast<size_t>(n));
       found.narrow(1, row, n).copy_(fact_distances(outputs.of(part), vectors).t());
     }
-    const at::Tensor relevant = relevance(vectors, searched.class_vectors());
     for (size_t i = 0; i < count; i++) {
-      const at::Tensor of_fact = found[static_cast<int64_t>(i)], of_label = relevant[static_cast<int64_t>(i)];
+      const at::Tensor of_fact = found[static_cast<int64_t>(i)];
       const auto* d = of_fact.data_ptr<double>();
-      const auto* r = of_label.data_ptr<bool>();
+      const auto& words = asked_words[static_cast<size_t>(facts[i])];
       std::vector<bool> wanted;
-      for (int64_t row = 0; row < searched.size(); row++) wanted.push_back(r[own[row]]);
+      for (int64_t row = 0; row < searched.size(); row++)
+        wanted.push_back(answers(searched_words[static_cast<size_t>(own[row])], words));
       if (std::find(wanted.begin(), wanted.end(), true) == wanted.end())
         throw Error("--among", fmt::format("holds no picture of {}, which --data asks for",
                                            printable(asked.class_name(facts[i]))));
