@@ -141,6 +141,28 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-data: some.h5: /vectors: a link that leads nowhere" mas-data some.h5
 }
 
+@test "words with other vectors than a task learned them with are noticed" {
+  other="facts,batch=B2,pictures=5,seed=1"
+  said="$other: [0-9]+ of [0-9]+ words have another vector than in task b1 \(.*, \.\.\.\), so one contradicts the other; take the same vectors= or seed= for both"
+  mas-train "$(models)/b1.h5" --lambda 0 --data "$other" --epochs 1 --no-results -o m.h5 2>err
+  grep -Eqx "mas-train: $said" err
+  mas-eval "$(models)/b1.h5" --data "$other" 2>err
+  grep -Eqx "mas-eval: .*b1.h5: $said" err
+  mas-train --arch mlp:5 --data "$few" --task b1 --data "$other" --task b2 --epochs 1 --no-results -o m.h5 2>err
+  grep -Eqx "mas-train: $said" err
+  mas-train "$(models)/b1.h5" --lambda 0 --data "facts,batch=B2,pictures=5" --epochs 1 --no-results -o m.h5 2>err
+  run ! grep -q "another vector" err
+  run ! grep -q "another vector" <(mas-eval "$(models)/b1.h5" --data "facts,pictures=5" 2>&1)
+}
+
+@test "a network for facts that meets classes says that it has a head for them" {
+  mas-train --arch facts --data glyphs,samples=40 --epochs 1 --no-results -o m.h5 2>err
+  grep -qx "mas-train: glyphs,samples=40: has classes, no vectors of facts, so facts gets a head for them; see mas(7), FACTS" err
+  mas-train --arch facts --scenario task --data glyphs,samples=40 --epochs 1 --no-results -o m.h5 2>err
+  run ! grep -q "gets a head" err
+  run ! grep -q "gets a head" <(mas-train --arch facts --data "$few" --epochs 1 --no-results -o m.h5 2>&1)
+}
+
 # pictures DIRECTORY N: small ones, of which each is another.
 pictures() {
   mkdir -p "$1"

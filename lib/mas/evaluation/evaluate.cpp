@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mas/data/facts/words.h"
 #include "mas/data/identity.h"
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
@@ -221,6 +222,8 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
     check_input(model, searched, more.str());
     check_vectors(model, model.tasks().back().scenario, *data, spec);
     check_vectors(model, model.tasks().back().scenario, searched, more.str());
+    if (const auto remark = remark_on_words(model, word_identities(*data), spec); !remark.empty())
+      matrix.notes.push_back(fmt::format("{}: {}", model.name(), remark));
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());
     matrix.learned.push_back(1);

@@ -56,6 +56,7 @@ std::string key_of(const Model& model) {
     auto record = to_json(task);
     record.erase("seed");
     record.erase("identity");
+    record.erase("words");  // a generator's vectors are its seed's
     record["data"] = without_seeds(task.data);
     if (task.scenario == Scenario::kFacts) record.erase("classes");  // which facts those are may be up to the seed
     tasks.push_back(std::move(record));

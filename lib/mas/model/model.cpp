@@ -65,6 +65,7 @@ json to_json(const TaskRecord& task) {
               {"classes", task.classes}, {"scenario", to_string(task.scenario)},
               {"options", task.options}, {"seed", task.seed}};
   if (!task.identity.empty()) object["identity"] = task.identity;
+  if (!task.words.empty()) object["words"] = task.words;
   return object;
 }
 
@@ -77,6 +78,7 @@ std::vector<TaskRecord> parse_tasks(const json& tasks, const std::string& name) 
       object.at("name").get_to(task.name);
       object.at("data").get_to(task.data);
       task.identity = object.value("identity", "");
+      task.words = object.value("words", task.words);
       object.at("classes").get_to(task.classes);
       task.scenario = parse_scenario(object.at("scenario").get<std::string>());
       task.options = object.value("options", json::object());

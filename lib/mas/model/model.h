@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -29,6 +30,8 @@ struct TaskRecord {
   std::string data;              ///< the spec that it was trained on
   std::string identity;          ///< what tells these data from others (data/identity.h); empty: not recorded
   std::vector<int64_t> classes;  ///< labels in the order of the head's outputs
+  std::map<std::string, std::string>
+      words;  ///< of facts: what tells each word's vector from others (data/facts/words.h)
   Scenario scenario = Scenario::kTask;
   nlohmann::json options;  ///< how it was trained
   uint64_t seed = 0;

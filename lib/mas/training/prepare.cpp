@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "mas/data/facts/words.h"
 #include "mas/data/identity.h"
 #include "mas/data/remarks.h"
 #include "mas/error.h"
@@ -161,6 +162,7 @@ TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Datas
   task.seed = o.seed;
   const bool first = model.tasks().empty();
   task.scenario = first || !o.scenario.empty() ? first_scenario(o, data) : model.tasks().front().scenario;
+  if (task.scenario == Scenario::kFacts) task.words = word_identities(data);
   // Of another scenario add_task() says that it is one.
   if (first || task.scenario == model.tasks().front().scenario) check_vectors(model, task.scenario, data, o.data[i]);
   if (task.scenario == Scenario::kFacts && o.code.value_or(0) > 0)
@@ -239,6 +241,14 @@ void remark_frozen(const Model& model, std::vector<std::string>& remarks) {
                                 listing({frozen.begin(), frozen.end()}, 4)));
 }
 
+// Built to be compared with vectors, which these data lack.
+void remark_classes(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
+  if (o.arch.rfind("facts", 0) != 0 || !o.scenario.empty() || model.tasks().front().scenario == Scenario::kFacts)
+    return;
+  remarks.push_back(fmt::format("{}: has classes, no vectors of facts, so {} gets a head for them; see mas(7), FACTS",
+                                o.data.front(), o.arch));
+}
+
 void remark_data(Dataset& data, const std::string& spec, std::vector<std::string>& remarks) {
   for (const auto& remark : remarks_on(data, spec)) remarks.push_back(remark);
   if (DataSpec::parse(spec).split == Split::kTest)
@@ -315,10 +325,12 @@ Training prepare_training(const TaskOptions& o) {
     if (train.augment.active()) parts[i]->augmented({0}, train.augment, 0);  // throws what the first step would
     TaskRecord task = make_record(o, i, model, *parts[i]);
     task.options = options;
+    if (const auto remark = remark_on_words(model, task.words, o.data[i]); !remark.empty()) remarks.push_back(remark);
     model.add_task(task);
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");
   if (!o.init.empty()) initialize_from_file(std::move(init), o.init, model, remarks);
+  remark_classes(o, model, remarks);
   trained_parameters(model, train);  // throws where the options name layers that aren't there
   if (train.track_si) check_path_importance(model, train.xi);
   if (train.track_si && model.trainable_parameters().empty()) {

@@ -94,6 +94,7 @@ TEST_CASE("facts that a seed has drawn are those of a group, other classes are n
       task.name = "a";
       task.data = "facts,batch=B1,seed=" + std::to_string(first);
       task.classes = {first, 5};
+      if (scenario == Scenario::kFacts) task.words = {{"man", std::to_string(first)}};
       task.scenario = scenario;
       model.add_task(task);
       AccuracyMatrix m;

@@ -11,6 +11,19 @@ std::string fact_name(const FactWords& words) {
   return name + ">";
 }
 
+FactWords fact_words(const std::string& name) {
+  FactWords words;
+  if (name.size() < 2 || name.front() != '<' || name.back() != '>') return words;
+  size_t begin = 1;
+  for (auto& word : words) {
+    const size_t end = std::min(name.find(", ", begin), name.size() - 1);
+    word = name.substr(begin, end - begin);
+    if (end == name.size() - 1) break;
+    begin = end + 2;
+  }
+  return words;
+}
+
 at::Tensor concatenated(const std::vector<FactVectors>& facts, int64_t size) {
   at::Tensor all = at::full({static_cast<int64_t>(facts.size()), 3 * size}, std::numeric_limits<float>::quiet_NaN());
   auto* to = all.data_ptr<float>();

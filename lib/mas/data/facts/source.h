@@ -11,6 +11,7 @@ namespace mas {
 /// Subject, predicate and object; empty where a fact has none.
 using FactWords = std::array<std::string, 3>;
 std::string fact_name(const FactWords& words);  ///< "<man, riding, horse>", or "<man>"
+FactWords fact_words(const std::string& name);  ///< of such a name; empty ones of another
 
 /// The vectors of a fact's subject, predicate and object; null where it has none.
 using FactVectors = std::array<const std::vector<float>*, 3>;
