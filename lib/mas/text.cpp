@@ -70,6 +70,12 @@ std::string harmless(std::string text) {
   return text;
 }
 
+std::string in_small_letters(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 std::string printable(const std::string& text, size_t most) { return harmless_line(text.substr(0, most)); }
 
 std::string system_error_text(int code) {

@@ -30,6 +30,9 @@ std::string system_error_text(int code);
 /// The parts between separators, of which there is always one: "a::b" -> "a", "", "b".
 std::vector<std::string> cut(const std::string& text, char separator);
 
+/// With a for A and so on; other letters stay.
+std::string in_small_letters(std::string text);
+
 /// "a, b, c": the names, the first `most` of many with ", ..." behind them.
 std::string listing(const std::vector<std::string>& names, size_t most);
 

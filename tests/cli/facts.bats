@@ -232,7 +232,7 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   bad "line 2: *aaa: file name too long" "image,subject,predicate,object\\n$(printf 'a%.0s' {1..5000}),man,,\\n"
   bad "line 1: two columns image" 'image,subject,predicate,object,image\n'
   bad "line 2: a word of 129 bytes" "image,subject,predicate,object\\n1.png,$(printf 'a%.0s' {1..129}),,\\n"
-  bad "line 1: no column object" 'image,subject,predicate\n1.png,man,\n'
+  bad "line 1: no column object among image, subject, predicate; a list of facts has image, subject, predicate and object" 'image,subject,predicate\n1.png,man,\n'
   bad "line 2: 3 fields, but line 1 has 4" 'image,subject,predicate,object\n1.png,man,riding\n'
   bad "line 3: no image" 'image,subject,predicate,object\n1.png,man,,\n,man,,\n'
   bad "line 2: no subject" 'image,subject,predicate,object\n1.png,,riding,\n'

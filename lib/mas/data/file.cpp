@@ -129,8 +129,7 @@ void refuse_impostors(const File& file) {
     throw Error(file.name(),
                 "not gzip and not idx: a Git LFS pointer in place of the data; fetch it with git lfs pull");
   const size_t first = head.find_first_not_of(" \t\r\n");
-  std::string start = first == std::string::npos ? "" : head.substr(first, 9);
-  std::transform(start.begin(), start.end(), start.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string start = in_small_letters(first == std::string::npos ? "" : head.substr(first, 9));
   if (start == "<!doctype" || start.rfind("<html", 0) == 0 || start.rfind("<?xml", 0) == 0)
     throw Error(file.name(), "not gzip and not idx: a web page in place of the data; fetch it again");
 }

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "mas/io/bytes.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -11,9 +12,7 @@ namespace {
 std::string lower_start(std::string_view bytes) {
   size_t begin = 0;
   while (begin < bytes.size() && std::isspace(static_cast<unsigned char>(bytes[begin]))) ++begin;
-  std::string text(bytes.substr(begin, 64));
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
+  return in_small_letters(std::string(bytes.substr(begin, 64)));
 }
 
 }  // namespace

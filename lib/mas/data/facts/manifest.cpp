@@ -35,7 +35,8 @@ std::optional<Header> header_of(std::string_view line) {
   std::vector<std::string_view> fields;
   for (const char* separator = kSeparators; *separator; ++separator) {
     split_fields(line, *separator, fields);
-    const Header header{*separator, {fields.begin(), fields.end()}};
+    Header header{*separator, {}};
+    for (const auto field : fields) header.columns.push_back(in_small_letters(std::string(field)));
     if (header.has("image") && header.has("subject")) return header;
   }
   return {};
@@ -109,7 +110,9 @@ class Parser {
     const auto& columns = header_.columns;
     for (size_t i = 0; i < kColumnCount; ++i) {
       const auto found = std::find(columns.begin(), columns.end(), kColumns[i]);
-      if (found == columns.end()) fail(number, fmt::format("no column {}", kColumns[i]));
+      if (found == columns.end())
+        fail(number, fmt::format("no column {} among {}; a list of facts has image, subject, predicate and object",
+                                 kColumns[i], printable(listing(columns, 8))));
       if (std::count(found, columns.end(), kColumns[i]) > 1) fail(number, fmt::format("two columns {}", kColumns[i]));
       places_[i] = static_cast<size_t>(found - columns.begin());
     }
@@ -122,17 +125,32 @@ class Parser {
         for (const auto& candidate : candidates_of(word)) wanted.insert(candidate);
     const auto known = read_word_vectors(*open_unpacked(request.vectors, request.scratch), wanted);
     std::map<std::string, std::vector<float>> vectors;
+    std::map<int64_t, std::vector<std::string>> missing;  // line -> words
     std::vector<FactVectors> facts(source.class_names.size());
     for (const auto& [words, entry] : facts_) {
       for (size_t i = 0; i < words.size() && !words[i].empty(); ++i) {
-        auto& vector = vectors[words[i]];
-        if (vector.empty()) vector = vector_of(words[i], known);
-        if (vector.empty())
-          fail(entry.line, fmt::format("no vector of {} in {}", printable(words[i]), request.vectors));
-        facts[static_cast<size_t>(label_of[entry.id])][i] = &vector;
+        const auto [found, is_new] = vectors.try_emplace(words[i]);
+        if (is_new) found->second = vector_of(words[i], known);
+        if (found->second.empty()) missing[entry.line].push_back(printable(words[i]));
+        facts[static_cast<size_t>(label_of[entry.id])][i] = &found->second;
       }
     }
+    if (!missing.empty()) refuse_missing(missing, request.vectors);
     source.class_vectors = concatenated(facts, static_cast<int64_t>(vectors.begin()->second.size()));
+  }
+
+  // The first one by its line, and how much there is to do.
+  [[noreturn]] void refuse_missing(const std::map<int64_t, std::vector<std::string>>& missing,
+                                   const std::string& vectors) const {
+    const auto& [line, words] = *missing.begin();
+    std::set<std::string> others;
+    for (const auto& [ignored, more] : missing) others.insert(more.begin(), more.end());
+    others.erase(words[0]);
+    std::string rest;
+    if (!others.empty())
+      rest = fmt::format(", nor of {} other word{}: {}", others.size(), others.size() == 1 ? "" : "s",
+                         listing({others.begin(), others.end()}, 5));
+    fail(line, fmt::format("no vector of {} in {}{}", words[0], vectors, rest));
   }
 
   const File& file_;
@@ -146,11 +164,14 @@ class Parser {
 
 }  // namespace
 
-// By its first line.
+// By its first line that isn't blank.
 Match recognise_fact_manifest(const File& file) {
   const std::string text = file.text(0, kLooked);
-  const auto head = without_mark(text);
-  return header_of(head.substr(0, head.find('\n'))) ? Match::kSurely : Match::kNo;
+  auto rest = without_mark(text);
+  std::string_view first;
+  for (; trimmed(first).empty() && !rest.empty(); rest.remove_prefix(std::min(first.size() + 1, rest.size())))
+    first = rest.substr(0, rest.find('\n'));
+  return header_of(first) ? Match::kSurely : Match::kNo;
 }
 
 Source open_fact_manifest(const std::shared_ptr<File>& file, const SourceRequest& request) {

@@ -1,7 +1,6 @@
 #include "mas/data/facts/word_vectors.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -152,10 +151,10 @@ class TextReader {
     if (!words_.count(word) || found_.count(word)) return;
     auto& values = found_[word];
     for (auto field = fields.begin() + first; field != fields.end(); ++field) {
-      float value = 0;
-      if (!parse_number(std::string(*field), value))
+      double value = 0;  // which may be smaller than a float can be
+      if (!parse_number(std::string(*field), value) || !std::isfinite(static_cast<float>(value)))
         fail(fmt::format("{} is no value of a vector", printable(std::string(*field))));
-      values.push_back(value);
+      values.push_back(static_cast<float>(value));
     }
   }
 
@@ -172,11 +171,6 @@ class TextReader {
   int64_t values_ = 0;
   WordVectors found_;
 };
-
-std::string in_small_letters(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 std::vector<std::string> parts_of(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');

@@ -1,7 +1,6 @@
 #include "mas/data/pictures/decode.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include <fmt/format.h>
 #include <opencv2/imgcodecs.hpp>
@@ -10,6 +9,7 @@
 #include "mas/error.h"
 #include "mas/io/bytes.h"
 #include "mas/io/likely_content.h"
+#include "mas/text.h"
 
 namespace mas {
 namespace {
@@ -104,8 +104,7 @@ const PictureKind* find_picture_kind(std::string_view bytes) {
 bool has_picture_name(const std::string& name) {
   const size_t dot = name.rfind('.');
   if (dot == std::string::npos) return false;
-  std::string ending = name.substr(dot);
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string ending = in_small_letters(name.substr(dot));
   const auto is_it = [&](const char* known) { return ending == known; };
   return std::any_of(std::begin(kRead), std::end(kRead), is_it) ||
          std::any_of(std::begin(kUnread), std::end(kUnread), is_it);
