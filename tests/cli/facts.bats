@@ -188,6 +188,12 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   silent mas-importance -q list-model.h5 --data list.csv -o o.h5
   fails 1 "mas-train: list.csv: facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, *" \
     mas-train --arch mlp:8 --data list.csv -o x.h5
+  untested="list.csv,vectors=words.txt: has no test part, so task1 won't be tested; split=0.8 keeps a share of it for that"
+  grep -qx "mas-train: $untested" <(mas-train --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 -o x.h5 2>&1)
+  for rest in "--data list.csv,vectors=words.txt,split=0.8" "--data list.csv,vectors=words.txt --no-results"; do
+    # shellcheck disable=SC2086
+    run ! grep -q "has no test part" <(mas-train --arch mlp:8 $rest --epochs 1 -o x.h5 2>&1)
+  done
   grep -v horse words.txt >fewer.txt
   fails 1 "mas-data: list.csv: line 4: no vector of horse in fewer.txt" mas-data list.csv,vectors=fewer.txt
   printf 'man 1 0\nriding 0.5 1 7\n' >uneven.txt

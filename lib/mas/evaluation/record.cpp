@@ -34,12 +34,6 @@ std::unique_ptr<Dataset> open_fitting(const Model& model, const TaskRecord& task
   return data;
 }
 
-// Of another source a share is tested.
-bool has_own_test_part(const TaskRecord& task, const OpenOptions& options) {
-  const auto spec = DataSpec::parse(task.data);
-  return !spec.fraction && has_test_part(spec, options);
-}
-
 }  // namespace
 
 std::optional<double> test_accuracy(Model& model, const TaskRecord& task, const OpenOptions& options) {
@@ -85,11 +79,20 @@ std::vector<TestResult> record_test_results(Model& model, const OpenOptions& opt
   return results;
 }
 
-void check_test_data(const Model& model, int64_t tasks, const OpenOptions& options) {
+std::vector<std::string> check_test_data(const Model& model, int64_t tasks, const OpenOptions& options) {
   OpenOptions open = options;
   open.make_cache = false;
+  std::vector<std::string> remarks;
   for (auto task : last_tasks(model, tasks)) {
-    if (!has_own_test_part(task, open)) continue;
+    const auto given = DataSpec::parse(task.data);
+    if (given.fraction) continue;
+    if (!has_test_part(given, open)) {
+      if (given.split == Split::kAll)
+        remarks.push_back(
+            fmt::format("{}: has no test part, so {} won't be tested; split=0.8 keeps a share of it for that",
+                        task.data, task.name));
+      continue;
+    }
     try {
       auto spec = DataSpec::parse(task.data);
       spec.normalize.clear();  // which may have to be measured over the training part
@@ -99,6 +102,7 @@ void check_test_data(const Model& model, int64_t tasks, const OpenOptions& optio
       throw Error(fmt::format("{}; mend the test part, or leave it out with --no-results", error.what()));
     }
   }
+  return remarks;
 }
 
 void record_transfer(Model& model, const OpenOptions& options) {

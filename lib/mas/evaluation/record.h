@@ -36,8 +36,9 @@ struct TestResult {
 std::vector<TestResult> record_test_results(Model& model, const OpenOptions& options);
 
 /// Before the model's last `tasks` are trained: throws Error where the source of one has a test part of its own that
-/// can't be used, as record_test_results() would find out after the training. Decodes no pictures.
-void check_test_data(const Model& model, int64_t tasks, const OpenOptions& options);
+/// can't be used, as record_test_results() would find out after the training. Decodes no pictures. Returns a line on
+/// each task that has none at all.
+std::vector<std::string> check_test_data(const Model& model, int64_t tasks, const OpenOptions& options);
 
 /// Before the last task is trained: records how well the model does on it already (R[j-1][j] of forward transfer),
 /// which only scenarios domain and facts can tell.
