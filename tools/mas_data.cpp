@@ -48,19 +48,21 @@ nlohmann::json to_json(const std::string& spec, const mas::DataDescription& d) {
     classes.push_back({{"label", c.label}, {"samples", c.samples}});
     if (!c.name.empty()) classes.back()["name"] = c.name;
   }
-  return {{"schema", "mas-data/1"},
-          {"spec", spec},
-          {"samples", d.samples},
-          {"shape", d.shape},
-          {"classes", classes},
-          {"mean", d.mean},
-          {"deviation", d.deviation},
-          {"min", d.min},
-          {"max", d.max},
-          {"channel_mean", d.channel_mean},
-          {"channel_deviation", d.channel_deviation},
-          {"not_finite", d.not_finite},
-          {"first_labels", d.first_labels}};
+  nlohmann::json object = {{"schema", "mas-data/1"},
+                           {"spec", spec},
+                           {"samples", d.samples},
+                           {"shape", d.shape},
+                           {"classes", classes},
+                           {"mean", d.mean},
+                           {"deviation", d.deviation},
+                           {"min", d.min},
+                           {"max", d.max},
+                           {"channel_mean", d.channel_mean},
+                           {"channel_deviation", d.channel_deviation},
+                           {"not_finite", d.not_finite},
+                           {"first_labels", d.first_labels}};
+  if (d.word_values > 0) object["word_values"] = d.word_values;
+  return object;
 }
 
 void print(const mas::DataDescription& d) {
@@ -77,6 +79,8 @@ void print(const mas::DataDescription& d) {
     mas::tool::print(stdout, "classes       no labels\n");
     return;
   }
+  if (d.word_values > 0)
+    mas::tool::print(stdout, "vectors       of subject, predicate and object, {} values each\n", d.word_values);
   mas::tool::print(stdout, "classes       {}\n", d.classes.size());
   for (const auto& c : d.classes)
     mas::tool::print(stdout, "  {:<11} {}{}{}\n", c.label, c.samples, c.name.empty() ? "" : "  ", c.name);

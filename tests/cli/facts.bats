@@ -179,6 +179,8 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   printf 'man 1 0\nriding 0.5 1\nhorse 2 2\ndog -1 0.25\nwine 3 4\nglass 5 6\nother 9 9\n' >words.txt
   mas-data list.csv,vectors=words.txt >described
   grep -q "<man, riding, horse>$" described
+  grep -qx "vectors       of subject, predicate and object, 2 values each" described
+  mas-data --json list.csv,vectors=words.txt | jq -e .word_values==2
   mas-data -q list.csv,vectors=words.txt -o list.h5
   h5dump -d /vectors list.h5 | grep -q "(0,0): -1, 0.25, nan, nan, nan, nan"
   h5dump -d /vectors list.h5 | grep -q ": 1, 0, 0.5, 1, 2, 2"

@@ -41,6 +41,7 @@ DataDescription describe(Dataset& data, const std::function<void(int64_t, int64_
   result.shape = data.sample_shape();
   result.type = data.stored_type();
   result.has_labels = data.has_labels();
+  if (const at::Tensor vectors = data.class_vectors(); vectors.defined()) result.word_values = vectors.size(1) / 3;
   result.min = std::numeric_limits<double>::infinity();
   result.max = -result.min;
   int64_t values = 1;

@@ -19,6 +19,7 @@ struct DataDescription {
   std::vector<int64_t> shape;        ///< of one sample
   at::ScalarType type = at::kFloat;  ///< Dataset::stored_type(): kByte (bytes / 255), kFloat or kLong (token ids)
   bool has_labels = false;
+  int64_t word_values = 0;            ///< of each of a fact's vectors; 0: the data have none
   std::vector<ClassCount> classes;    ///< in the order of Dataset::classes(); those without a sample count 0
   std::vector<int64_t> first_labels;  ///< of the first ten samples
   double mean = 0, deviation = 0;     ///< over all values; the deviation is the population's
