@@ -23,16 +23,8 @@ split_tasks "$data"
 
 model() { echo "$models/$1-$(lambda_of authors-demo "$1" task)-$2.h5"; }  # METHOD SEED
 run() { learn "$1" task "$2" "$(lambda_of authors-demo "$1" task)" "$(model "$@")"; }
-for method in finetune mas; do
-  for seed in $seeds; do echo "$method" "$seed"; done
-done | in_parallel run
-used=()
-for method in finetune mas; do
-  files=()
-  for seed in $seeds; do files+=("$(model "$method" "$seed")"); done
-  summarise "$models/$method.json" "${files[@]}"
-  used+=("${files[@]}")
-done
+summary_file() { echo "$models/$1.json"; }  # METHOD
+learn_cells < <(printf '%s\n' finetune mas)
 
 write_json "$out/authors-demo.json" "mas=$models/mas.json" "finetune=$models/finetune.json"
 row() { printf '| %s | %s | %s | %s |\n' "$@"; }

@@ -81,7 +81,7 @@ for scenario in $scenarios; do
   every_run "$scenario" "${equal[@]}" | in_parallel run
   every_run "$scenario" best | in_parallel run  # afterwards: where the best λ is among those, the run is too
 done
-results=() used=()
+results=()
 for scenario in $scenarios; do
   for estimator in $compared; do
     for which in $(equal_ones "$scenario") best; do

@@ -22,7 +22,7 @@ tasks=("${all[@]}")
 model() { echo "$models/$1-$(lambda_of "$experiment" "$1" task)-$2.h5"; }  # METHOD SEED
 run() { learn "$1" task "$2" "$(lambda_of "$experiment" "$1" task)" "$(model "$@")"; }
 summary_file() { echo "$models/$1.json"; }  # METHOD
-results=() used=()
+results=()
 learn_cells < <(printf '%s\n' $methods)
 for method in $methods; do results+=("$method=$(summary_file "$method")"); done
 write_json "$out/$name.json" "${results[@]}"

@@ -34,7 +34,7 @@ cells() {
     for fed in B11 B12 B1; do [ "$method-$fed" = finetune-B11 ] || [ "$method" != finetune ] || continue; echo "$method $fed"; done
   done
 }
-results=() used=()
+results=()
 run_cells < <(cells)
 {
   printf '| | λ | importance of | B11 | B12 | B2 |\n|---|---|---|---|---|---|\n'
@@ -42,8 +42,7 @@ run_cells < <(cells)
     row="| $method | $(lambda_of "$experiment" "$method" facts) | $fed |"
     [ "$method" != finetune ] || row="| $method | 0 | - |"
     for batch in B11 B12 B2; do
-      files=()
-      for seed in $seeds; do files+=("$(model "$method" "$fed" "$seed").$batch"); done
+      files_of ".$batch" "$method" "$fed"
       row+=" $(spread_of "${files[@]}") |"
       jq -s . "${files[@]}" >"$models/$method-$fed-$batch.json"
       of=", importance of $fed"

@@ -34,7 +34,7 @@ run() {
     keep_retrieval "$at.$point.map" "$at.$point" "$sport" "$(fact_spec B11 "$2")"
   done
 }
-results=() used=()
+results=()
 # shellcheck disable=SC2086
 run_cells < <(printf '%s\n' $methods)
 {
@@ -45,8 +45,7 @@ run_cells < <(printf '%s\n' $methods)
     : >"$models/$method.dat"
     k=1
     for point in $(points_of "$method"); do
-      files=()
-      for seed in $seeds; do files+=("$(model "$method" "$seed").$point.map"); done
+      files_of ".$point.map" "$method"
       row+=" $(spread_of "${files[@]}") |"
       echo "$k $(cat "${files[@]}" | jq -s '100 * add / length')" >>"$models/$method.dat"
       jq -s . "${files[@]}" >"$models/$method-$point.json"

@@ -79,7 +79,7 @@ facts_sequence() {
     learn "$1" facts "$2" "$(lambda_of "$experiment" "$1" facts)" "$(model "$@")"
   }
   summary_file() { echo "$models/$1.json"; }  # METHOD
-  results=() used=()
+  results=()
   # shellcheck disable=SC2086
   learn_cells < <(printf '%s\n' $methods)
   local method i batch head='| | λ |' rule='|---|---|' row

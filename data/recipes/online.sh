@@ -20,6 +20,7 @@ need gnuplot
 [[ $pictures =~ ^[0-9]{2,5}$ && $pictures -ge 16 && $((10#$pictures % 2)) -eq 0 ]] ||
   wrong_usage "--pictures: must be even and at least 16: the ten facts of a topic are met in up to 8 lots of 20, got $pictures"
 prepare "$models"
+keep_each=yes
 topics=(sport furniture food)
 lots=(20 4 0)
 [ "$pictures" -ge 40 ] || lots=(8 2 0)  # there are ten facts of a topic, and no picture is met twice
@@ -27,13 +28,13 @@ lots=(20 4 0)
 model() { echo "$models/$1-$2-$(lambda_of "$experiment" "$1" facts)-$3.h5"; }  # METHOD TURN SEED
 lots_of() { echo "${lots[$((($1 + $2) % ${#lots[@]}))]}"; }                     # TOPIC'S-NUMBER TURN
 
-# meet MODEL TURN SEED: the lots of all topics, one of each after the other as long as there are any.
-meet() {
+# feed MODEL: the lots of all topics, one of each after the other as long as there are any, in the `turn` and world of run().
+feed() {
   local lot i topic all
   for ((lot = 1; lot <= lots[0]; lot++)); do
     for i in "${!topics[@]}"; do
-      [ "$lot" -le "$(lots_of "$i" "$2")" ] || continue
-      topic=$(fact_spec B1 "$3" "${topics[i]}")
+      [ "$lot" -le "$(lots_of "$i" "$turn")" ] || continue
+      topic=$(fact_spec B1 "$seed" "${topics[i]}")
       all=$(pictures_of "$topic")
       mas-importance -q --threads "$threads" "$1" --data "$topic" --shard "$lot/$((all / 20))" -o "$1"
     done
@@ -42,29 +43,20 @@ meet() {
 pictures_of() { mas-data "$1" --json | jq .samples; }
 
 run() {
-  local method=$1 turn=$2 seed=$3 at i topic all met next=(--lambda 0)
+  local method=$1 turn=$2 seed=$3 at i topic all met
   at=$(model "$@")
-  [[ ! -e $at || ! $at.map -nt $at ]] || return 0
   fact_tasks "B1 B2" "$seed"
   all=${tasks[0]#*=}
-  learn_first "$at.part" --data "$all" --task B1 --seed "$seed" --scenario facts
-  cp "$at.part" "$at.first"
-  if [ "$method" = mas ]; then
-    meet "$at.part" "$turn" "$seed"
-    next=(--lambda "$(lambda_of "$experiment" mas facts)" --penalty-step "$step")
-  fi
-  mas-train -q "$at.part" "${next[@]}" --data "${tasks[1]#*=}" --task B2 --seed "$seed" "${training[@]}" -o "$at.part"
+  learn "$method" facts "$seed" "$(lambda_of "$experiment" "$method" facts)" "$at"
+  [[ ! $at.map -nt $at ]] || return 0
   for i in "${!topics[@]}"; do
     topic=$(fact_spec B1 "$seed" "${topics[i]}")
     met=$([ "$method" = mas ] && echo $((20 * $(lots_of "$i" "$turn"))) || echo null)
     jq -nc --arg topic "${topics[i]}" --argjson seed "$seed" '$ARGS.positional as [$met, $before, $after, $chance]
       | {topic: $topic, seed: $seed, met: $met, before: $before, after: $after, chance: $chance}' \
-      --jsonargs "$met" "$(retrieval "$at.first" "$topic" "$all")" "$(retrieval "$at.part" "$topic" "$all")" "$(chance "$topic" "$all")"
+      --jsonargs "$met" "$(retrieval "$at.B1" "$topic" "$all")" "$(retrieval "$at" "$topic" "$all")" "$(chance "$topic" "$all")"
   done >"$at.points"
-  times >"$at.times"
-  mv "$at.part" "$at"
   mv "$at.points" "$at.map"
-  echo "${0##*/}: learned ${at#"$models"/}" >&2
 }
 cells() {
   local method turn
@@ -72,15 +64,16 @@ cells() {
     for turn in "${!topics[@]}"; do [ "$method $turn" = "$method 0" ] || [ "$method" = mas ] || continue; echo "$method $turn"; done
   done
 }
-results=() used=()
+results=()
 run_cells < <(cells)
 for method in $methods; do
-  files=()
+  maps=()
   while read -r cell turn; do
     [ "$cell" = "$method" ] || continue
-    for seed in $seeds; do files+=("$(model "$method" "$turn" "$seed").map"); done
+    files_of .map "$method" "$turn"
+    maps+=("${files[@]}")
   done < <(cells)
-  jq -s . "${files[@]}" >"$models/$method.json"
+  jq -s . "${maps[@]}" >"$models/$method.json"
   results+=("$method=$models/$method.json")
 done
 

@@ -25,7 +25,7 @@ run() {
   learn "$1" domain "$2" "$(lambda_of permuted-mnist "$1" domain)" "$(model "$@")"
 }
 summary_file() { echo "$models/$count/$1.json"; }  # METHOD
-results=() used=()
+results=()
 learn_cells < <(printf '%s\n' $methods)
 for method in $methods; do results+=("$method=$(summary_file "$method")"); done
 write_json "$out/permuted-mnist.json" "${results[@]}"

@@ -144,7 +144,8 @@ test_spec() {
 # learn METHOD SCENARIO SEED LAMBDA OUT: OUT is the model after the last of `tasks`. `xi` is SI's, `step` the
 # penalty's; `init` has first weights. In the folder `firsts`, where there is one, models after a first task are kept for
 # other runs that begin alike. What in_parallel() calls may do nothing else: the processor's time so far goes to a file beside OUT.
-# Importance is measured on `fed_specs`, where they are set. Where `keep_each` is, the model after each task stays as OUT.TASK.
+# Importance is measured on `fed_specs`, where they are set, and by the recipe's feed(), where it has one of its own. Where `keep_each`
+# is, the model after each task stays as OUT.TASK.
 # An estimator is a method too: MAS with it, the Ω of each task divided by its mean; and so is mas-test or mas-both, with
 # Ω of the test part, whose labels nobody reads, or of both.
 learn() {
@@ -153,8 +154,14 @@ learn() {
   if [ "$1" = joint ]; then learn_jointly "${@:2}"; else learn_in_turn "$@"; fi
   times >"$5.times"
   mv "$5.part" "$5"
-  echo "${0##*/}: learned ${5#"$models"/}" >&2
+  local model there=0
+  for model in "${used[@]}"; do [ ! -e "$model" ] || there=$((there + 1)); done
+  echo "${0##*/}: learned ${5#"$models"/}${used[*]:+ ($there of ${#used[@]})}" >&2
 }
+used=()  # the models that a page shows
+
+# feed MODEL OPTION...: importance after a task, on the data that the options name.
+feed() { mas-importance -q --threads "$threads" "$@" -o "$1"; }
 
 learn_in_turn() {
   local method=$1 scenario=$2 seed=$3 lambda=$4 out=$5 task
@@ -189,7 +196,7 @@ learn_in_turn() {
     if [ "$task" = "${tasks[-1]}" ] || [ "${#importance[@]}" -eq 0 ]; then continue; fi
     local spec fed=()
     for spec in $(specs_fed "$method" "$data"); do fed+=(--data "$spec"); done
-    mas-importance -q --threads "$threads" "$model" "${importance[@]}" "${fed[@]}" -o "$model"
+    feed "$model" "${importance[@]}" "${fed[@]}"
   done
   case $method in
     imm-*) mas-train -q --merge "${method#imm-}" "${states[@]}" -o "$model" && rm "${states[@]}" ;;
@@ -256,13 +263,19 @@ summarise() {
 run_cells() {
   local cells cell seed
   readarray -t cells
-  for cell in "${cells[@]}"; do
-    for seed in $seeds; do echo "$cell $seed"; done
-  done | in_parallel run
   # shellcheck disable=SC2086
   for cell in "${cells[@]}"; do
     for seed in $seeds; do used+=("$(model $cell "$seed")"); done
   done
+  for cell in "${cells[@]}"; do
+    for seed in $seeds; do echo "$cell $seed"; done
+  done | in_parallel run
+}
+# files_of ENDING WORD...: those beside the models of a cell, one for each seed, into the array `files`.
+files_of() {
+  local seed
+  files=()
+  for seed in $seeds; do files+=("$(model "${@:2}" "$seed")$1"); done
 }
 # learn_cells: the same, and summarises each into the recipe's summary_file(), which takes the line's words.
 learn_cells() {
@@ -272,8 +285,8 @@ learn_cells() {
   printf '%s\n' "${cells[@]}" | in_parallel summarise_cell
 }
 summarise_cell() {
-  local files=() seed
-  for seed in $seeds; do files+=("$(model "$@" "$seed")"); done
+  local files
+  files_of '' "$@"
   summarise "$(summary_file "$@")" "${files[@]}"
 }
 

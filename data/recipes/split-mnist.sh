@@ -58,7 +58,7 @@ below_published() {
 model() { echo "$models/$2/$1-$(lambda_of split-mnist "$1" "$2")-$3.h5"; }  # METHOD SCENARIO SEED
 run() { learn "$1" "$2" "$3" "$(lambda_of split-mnist "$1" "$2")" "$(model "$@")"; }
 summary_file() { echo "$models/$2/$1.json"; }  # METHOD SCENARIO
-results=() used=()
+results=()
 learn_cells < <(cells)
 while read -r method scenario; do results+=("$method, $scenario=$(summary_file "$method" "$scenario")"); done < <(cells)
 write_json "$out/split-mnist.json" "${results[@]}"

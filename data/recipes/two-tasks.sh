@@ -46,7 +46,7 @@ cells() {
     for method in $methods; do echo "$pair $method"; done
   done < <(pairs)
 }
-results=() used=()
+results=()
 learn_cells < <(cells)
 while read -r first second method; do
   results+=("$first to $second, $method=$(summary_file "$first" "$second" "$method")")

@@ -148,7 +148,8 @@ restarts() {
 facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
 
 @test "facts in two and in four tasks, by every method" {
-  restarts "$recipes/facts-two-tasks.sh" "${facts[@]}"
+  restarts "$recipes/facts-two-tasks.sh" "${facts[@]}" 2>said
+  grep -qx "facts-two-tasks.sh: learned [a-z0-9-]*.h5 (8 of 8)" said
   number='-?[0-9]+[.][0-9]{2}'
   [ "$(grep -cE "^\| (finetune|imm-mean|imm-mode|si|ewc|mas|local|joint) \| [01] \| $number \((-|$number)\) \| $number \($number\) \|( [+]?$number)? \| $number \|$" first)" -eq 8 ]
   jq -e '.results | length == 8' o/facts-two-tasks.json
