@@ -172,6 +172,10 @@ facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
   fed() { h5dump -a /importance/count "$1" | sed -n 's/.*(0): //p'; }
   [ "$(grep -E '^\| mas .* B1[12] ' first | cut -d '|' -f 5- | sort -u | wc -l)" -eq 2 ]  # importance of either half
   [ "$(fed m/mas-B11-100000-1.h5)" -eq 120 ] && [ "$(fed m/mas-B1-100000-1.h5)" -eq 240 ]
+  want=$(jq '.results as $r | def of($fed; $half): $r["mas, importance of \($fed), mAP of \($half)"][0];
+    50 * (of("B11"; "B11") - of("B12"; "B11") + of("B12"; "B12") - of("B11"; "B12"))' o/facts-adaptation.json)
+  got=$(sed -nE 's/^mas by importance of its own half .*, mean of both [+]?(.*)[.]$/\1/p' first)
+  jq -ne --argjson want "$want" --argjson got "$got" '$want - $got | fabs < 0.006'
   rm -r m
   restarts "$recipes/facts-sport.sh" "${facts[@]}" --methods "finetune mas joint"
   [ "$(grep -cE '^\| (finetune|mas) \| [01] (\| [0-9.]+ ){4}\|$' first)" -eq 2 ]
