@@ -51,9 +51,10 @@ json make_architecture(const std::string& text, const Shape& input) {
     return arch;
   }
   if (text.size() <= 5 || text.substr(text.size() - 5) != ".json") {
-    throw UsageError("--arch", fmt::format("unknown architecture {} (known: mlp:H1,H2,... convnet, lenet, alexnet, "
-                                           "vgg16, resnet18, facts, facts-vgg16, FILE.json)",
-                                           text));
+    std::vector<std::string> known;
+    for (const auto& [name, ignored] : makers()) known.push_back(name == "mlp" ? "mlp:H1,H2,..." : name);
+    throw UsageError("--arch",
+                     fmt::format("unknown architecture {} (known: {}; FILE.json)", text, fmt::join(known, "; ")));
   }
   const json description = read_description(text);
   if (description.contains("input") && description["input"] != json(input)) {
