@@ -212,17 +212,23 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
   const auto data = open_for_test(chosen, options);
   matrix.tasks.push_back(chosen.str());
   if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
-  auto more = DataSpec::parse(among.empty() ? spec : among);
-  const auto others = among.empty() ? nullptr : open_for_test(more, options);
-  if (others && !others->has_labels()) throw Error(among, "has no labels, so nobody knows what its pictures show");
+  std::unique_ptr<Dataset> others;
+  if (!among.empty()) {
+    auto more = DataSpec::parse(among);
+    others = open_for_test(more, options);
+    if (!others->has_labels()) throw Error(among, "has no labels, so nobody knows what its pictures show");
+  }
   Dataset& searched = others ? *others : *data;
+  const auto words = word_identities(*data);
   Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
-    check_input(model, searched, more.str());
     check_vectors(model, model.tasks().back().scenario, *data, spec);
-    check_vectors(model, model.tasks().back().scenario, searched, more.str());
-    if (const auto remark = remark_on_words(model, word_identities(*data), spec); !remark.empty())
+    if (others) {
+      check_input(model, *others, among);
+      check_vectors(model, model.tasks().back().scenario, *others, among);
+    }
+    if (const auto remark = remark_on_words(model, words, spec); !remark.empty())
       matrix.notes.push_back(fmt::format("{}: {}", model.name(), remark));
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());
