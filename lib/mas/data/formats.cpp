@@ -1,6 +1,5 @@
 #include "mas/data/formats.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -10,7 +9,6 @@
 #include "mas/data/pictures/cache.h"
 #include "mas/data/pictures/kinds.h"
 #include "mas/error.h"
-#include "mas/io/bytes.h"
 #include "mas/text.h"
 
 namespace mas {
