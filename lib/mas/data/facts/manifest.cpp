@@ -29,15 +29,19 @@ struct Header {
   char separator = ',';
   std::vector<std::string> columns;
   bool has(const std::string& column) const { return std::count(columns.begin(), columns.end(), column) > 0; }
+  bool has_all() const {
+    return std::all_of(std::begin(kColumns), std::end(kColumns), [&](auto column) { return has(column); });
+  }
 };
 
 std::optional<Header> header_of(std::string_view line) {
   std::vector<std::string_view> fields;
   for (const char* separator = kSeparators; *separator; ++separator) {
     split_fields(line, *separator, fields);
-    Header header{*separator, {}};
-    for (const auto field : fields) header.columns.push_back(in_small_letters(std::string(field)));
+    Header header{*separator, {fields.begin(), fields.end()}};
     if (header.has("image") && header.has("subject")) return header;
+    for (auto& column : header.columns) column = in_small_letters(column);
+    if (header.has_all()) return header;  // other tables may well have Image and Subject
   }
   return {};
 }
@@ -52,7 +56,7 @@ class Parser {
     if (header_.columns.empty()) return read_header(number, text);
     split_fields(text, header_.separator, fields_);
     if (fields_.size() != header_.columns.size())
-      fail(number, fmt::format("{} fields, but line 1 has {}", fields_.size(), header_.columns.size()));
+      fail(number, fmt::format("{} fields, but line {} has {}", fields_.size(), header_line_, header_.columns.size()));
     const auto field = [&](size_t column) { return unescaped(fields_[places_[column]]); };
     const std::string image = field(0);
     const FactWords words{field(1), field(2), field(3)};
@@ -107,12 +111,16 @@ class Parser {
     const auto header = header_of(text);  // what was recognised may have been cut within a name
     if (!header) fail(number, "no columns image and subject");
     header_ = *header;
+    header_line_ = number;
     const auto& columns = header_.columns;
+    std::vector<std::string> shown;
+    for (const auto& column : columns)
+      if (!column.empty()) shown.push_back(printable(column, 32));
     for (size_t i = 0; i < kColumnCount; ++i) {
       const auto found = std::find(columns.begin(), columns.end(), kColumns[i]);
       if (found == columns.end())
         fail(number, fmt::format("no column {} among {}; a list of facts has image, subject, predicate and object",
-                                 kColumns[i], printable(listing(columns, 8))));
+                                 kColumns[i], listing(shown, 8)));
       if (std::count(found, columns.end(), kColumns[i]) > 1) fail(number, fmt::format("two columns {}", kColumns[i]));
       places_[i] = static_cast<size_t>(found - columns.begin());
     }
@@ -155,6 +163,7 @@ class Parser {
 
   const File& file_;
   Header header_;
+  int64_t header_line_ = 0;
   std::array<size_t, kColumnCount> places_{};
   std::vector<std::string_view> fields_;
   PictureList list_;

@@ -60,6 +60,27 @@ TEST_CASE("a column that isn't there is named beside those that are") {
             "image, subject, predicate and object");
 }
 
+TEST_CASE("many and long columns are cut one by one, and lines are counted from the file's first") {
+  const Pictures folder;
+  const std::string file = folder / "list.csv", need = "; a list of facts has image, subject, predicate and object";
+  folder.list("image_number,file_name,image,subject,,relationship,object,width,height,depth\n");
+  CHECK(failure(file) ==
+        file +
+            ": line 1: no column predicate among image_number, file_name, image, subject, relationship, object, "
+            "width, height, ..." +
+            need);
+  folder.list("\n\n\nimage,subject,predicate,object\na.bmp,man,riding\n");
+  CHECK(failure(file) == file + ": line 5: 3 fields, but line 4 has 4");
+}
+
+TEST_CASE("a table of numbers that has columns Image and Subject is no list of facts") {
+  const Pictures folder;
+  folder.list("Subject,Image,Age,label\n1,2,3,0\n4,5,6,1\n");
+  CHECK(labels(folder / "list.csv").size(0) == 2);
+  folder.list("image,subject,predicate,object,Image\na.bmp,man,,,b.bmp\n");
+  CHECK(first_values(folder / "list.csv") == std::vector<int>{1});
+}
+
 TEST_CASE("words without a vector are counted, the first of the list first") {
   const Pictures folder;
   const auto said = [&](const std::string& rows) {
@@ -72,6 +93,8 @@ TEST_CASE("words without a vector are counted, the first of the list first") {
         ": line 2: no vector of zebra in " + file + ", nor of 1 other word: ape");
   CHECK(said("a.bmp,man,,\nb.bmp,ape,riding,zebra\nc.bmp,man,eating,apple\n") ==
         ": line 3: no vector of ape in " + file + ", nor of 3 other words: apple, eating, zebra");
+  CHECK(said("a.bmp,g,a,b\nb.bmp,c,d,e\nc.bmp,f,,\n") ==
+        ": line 2: no vector of g in " + file + ", nor of 6 other words: a, b, c, d, e, ...");
 }
 
 TEST_CASE("the test part's facts have the labels of the training part, new ones follow") {

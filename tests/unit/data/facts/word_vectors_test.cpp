@@ -47,6 +47,12 @@ TEST_CASE("word vectors are read in three forms, and only those asked for") {
   CHECK(read("1 3\r\ncat 1 2 3\r\n", {"cat"}) == mas::WordVectors{{"cat", {1, 2, 3}}});
 }
 
+TEST_CASE("a value that is smaller than a float is 0, one that is larger an error") {
+  CHECK(read("cat 1e-50 -1e-60 1e-45\n", {"cat"}).at("cat")[0] == 0);
+  CHECK(read("cat 1e-50 -1e-60 1e-45\n", {"cat"}).at("cat")[2] > 0);
+  CHECK(fault("cat 1 1e39\n") == ": line 1: 1e39 is no value of a vector");
+}
+
 TEST_CASE("text whose words hold control characters, or with a byte order mark, is text") {
   const std::string lines = "\1x 1.0 2.0 3.0\ncat 0.0 0.1 0.2\n";
   const mas::WordVectors want{{"cat", {0, 0.1f, 0.2f}}};
