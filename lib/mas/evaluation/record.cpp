@@ -87,14 +87,14 @@ std::vector<std::string> check_test_data(const Model& model, int64_t tasks, cons
     const auto given = DataSpec::parse(task.data);
     if (given.fraction) continue;
     if (!has_test_part(given, open)) {
-      if (given.split == Split::kAll)
+      if (given.split != Split::kTest)
         remarks.push_back(
             fmt::format("{}: has no test part, so {} won't be tested; split=0.8 keeps a share of it for that",
                         task.data, task.name));
       continue;
     }
     try {
-      auto spec = DataSpec::parse(task.data);
+      auto spec = given;
       spec.normalize.clear();  // which may have to be measured over the training part
       task.data = spec.str();
       if (!open_fitting(model, task, open)->has_labels()) throw Error(task.data, "its test part has no labels");
