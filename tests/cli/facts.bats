@@ -141,26 +141,56 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   fails 1 "mas-data: some.h5: /vectors: a link that leads nowhere" mas-data some.h5
 }
 
+# says COMMAND...: what it says on standard error, in the file said; it has to succeed.
+says() { "$@" 2>said >report; }
+
 @test "words with other vectors than a task learned them with are noticed" {
   other="facts,batch=B2,pictures=5,seed=1"
-  said="$other: [0-9]+ of [0-9]+ words have another vector than in task b1 \(.*, \.\.\.\), so one contradicts the other; take the same vectors= or seed= for both"
-  mas-train "$(models)/b1.h5" --lambda 0 --data "$other" --epochs 1 --no-results -o m.h5 2>err
-  grep -Eqx "mas-train: $said" err
-  mas-eval "$(models)/b1.h5" --data "$other" 2>err
-  grep -Eqx "mas-eval: .*b1.h5: $said" err
-  mas-train --arch mlp:5 --data "$few" --task b1 --data "$other" --task b2 --epochs 1 --no-results -o m.h5 2>err
-  grep -Eqx "mas-train: $said" err
-  mas-train "$(models)/b1.h5" --lambda 0 --data "facts,batch=B2,pictures=5" --epochs 1 --no-results -o m.h5 2>err
-  run ! grep -q "another vector" err
-  run ! grep -q "another vector" <(mas-eval "$(models)/b1.h5" --data "facts,pictures=5" 2>&1)
+  next=(--lambda 0 --epochs 1 --no-results)
+  line="$other: [0-9]+ of [0-9]+ words have another vector than in task b1 \(.*, \.\.\.\), which contradicts what that taught; take the same vectors= or seed= for both"
+  says mas-train "$(models)/b1.h5" "${next[@]}" --data "$other" --task b2 -o m.h5
+  grep -Eqx "mas-train: $line" said
+  says mas-eval "$(models)/b1.h5" --data "$other"
+  grep -Eqx "mas-eval: .*b1.h5: $line" said
+  says mas-train --arch mlp:5 --data "$few" --task b1 --data "$other" --task b2 --epochs 1 --no-results -o x.h5
+  grep -Eqx "mas-train: $line" said
+  # The last task's are those that the network has by now.
+  says mas-eval m.h5 --data "$other"
+  run ! grep -q "another vector" said
+  says mas-eval m.h5 --data "$few"
+  grep -q "another vector than in task b2" said
+  says mas-train "$(models)/b1.h5" "${next[@]}" --data "facts,batch=B2,pictures=5" -o m.h5
+  run ! grep -q "another vector" said
+  says mas-eval "$(models)/b1.h5" --data "facts,pictures=5"
+  run ! grep -q "another vector" said
+  fails 1 "mas-eval: facts,pictures=5,seed=1: has other vectors of *, ... than $few, so none of its pictures answers; name the same vectors= or seed=" \
+    mas-eval "$(models)/b1.h5" --data "$few" --among facts,pictures=5,seed=1
+}
+
+@test "a record of words that can't be is an error, and none is fine" {
+  need_torch
+  edit() { h5unjam -i "$(models)/b1.h5" -o m.h5 --delete >h5unjam.log && /usr/bin/python3 -c "import h5py, json; f = h5py.File('m.h5', 'r+')
+tasks = json.loads(f['tasks'][()]); $1; a = dict(f['tasks'].attrs); del f['tasks']; f['tasks'] = json.dumps(tasks)"; }
+  for words in '[1, 2]' '"man"' '{"man": 1}' null; do
+    edit "tasks[0]['words'] = json.loads('$words')"
+    fails 1 "mas-eval: m.h5: /tasks isn't a list of task records" mas-eval m.h5
+  done
+  edit "del tasks[0]['words']"
+  says mas-eval m.h5 --data facts,pictures=5,seed=1
+  [ ! -s said ]
 }
 
 @test "a network for facts that meets classes says that it has a head for them" {
-  mas-train --arch facts --data glyphs,samples=40 --epochs 1 --no-results -o m.h5 2>err
-  grep -qx "mas-train: glyphs,samples=40: has classes, no vectors of facts, so facts gets a head for them; see mas(7), FACTS" err
-  mas-train --arch facts --scenario task --data glyphs,samples=40 --epochs 1 --no-results -o m.h5 2>err
-  run ! grep -q "gets a head" err
-  run ! grep -q "gets a head" <(mas-train --arch facts --data "$few" --epochs 1 --no-results -o m.h5 2>&1)
+  rest=(--epochs 1 --no-results -o m.h5)
+  says mas-train --arch facts --data glyphs,samples=40 "${rest[@]}"
+  grep -qx "mas-train: glyphs,samples=40: has classes, no vectors of facts, so facts gets a head for them; see mas(7), ARCHITECTURES" said
+  says mas-train --arch facts --scenario task --data glyphs,samples=40 "${rest[@]}"
+  [ ! -s said ]
+  says mas-train --arch facts --data "$few" "${rest[@]}"
+  [ ! -s said ]
+  echo '{"layers": [{"type": "flatten"}, {"type": "linear", "out": 4}]}' >facts-mine.json
+  says mas-train --arch facts-mine.json --data glyphs,samples=40 "${rest[@]}"
+  [ ! -s said ]
 }
 
 # pictures DIRECTORY N: small ones, of which each is another.
@@ -190,11 +220,14 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
   silent mas-importance -q list-model.h5 --data list.csv -o o.h5
   fails 1 "mas-train: list.csv: facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, *" \
     mas-train --arch mlp:8 --data list.csv -o x.h5
-  untested="list.csv,vectors=words.txt: has no test part, so task1 won't be tested; split=0.8 keeps a share of it for that"
-  grep -qx "mas-train: $untested" <(mas-train --arch mlp:8 --data list.csv,vectors=words.txt --epochs 1 -o x.h5 2>&1)
+  for spec in list.csv,vectors=words.txt list.csv,split=train,vectors=words.txt; do
+    says mas-train --arch mlp:8 --data $spec --epochs 1 -o x.h5
+    grep -q "^mas-train: list.csv,.*: has no test part, so task1 won't be tested; split=0.8 keeps a share of it for that$" said
+  done
   for rest in "--data list.csv,vectors=words.txt,split=0.8" "--data list.csv,vectors=words.txt --no-results"; do
     # shellcheck disable=SC2086
-    run ! grep -q "has no test part" <(mas-train --arch mlp:8 $rest --epochs 1 -o x.h5 2>&1)
+    says mas-train --arch mlp:8 $rest --epochs 1 -o x.h5
+    run ! grep -q "has no test part" said
   done
   grep -v horse words.txt >fewer.txt
   fails 1 "mas-data: list.csv: line 4: no vector of horse in fewer.txt" mas-data list.csv,vectors=fewer.txt

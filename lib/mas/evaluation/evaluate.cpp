@@ -9,6 +9,7 @@
 #include "mas/error.h"
 #include "mas/evaluation/record.h"
 #include "mas/model/sequence.h"
+#include "mas/text.h"
 #include "mas/training/options.h"
 
 namespace mas {
@@ -212,14 +213,18 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
   const auto data = open_for_test(chosen, options);
   matrix.tasks.push_back(chosen.str());
   if (!data->has_labels()) throw Error(spec, "has no labels, so accuracy can't be measured");
+  const auto words = word_identities(*data);
   std::unique_ptr<Dataset> others;
   if (!among.empty()) {
     auto more = DataSpec::parse(among);
     others = open_for_test(more, options);
     if (!others->has_labels()) throw Error(among, "has no labels, so nobody knows what its pictures show");
+    if (const auto differ = words_that_differ(words, word_identities(*others)); !differ.empty())
+      throw Error(among, fmt::format("has other vectors of {} than {}, so none of its pictures answers; name the same "
+                                     "vectors= or seed=",
+                                     listing(differ, 4), spec));
   }
   Dataset& searched = others ? *others : *data;
-  const auto words = word_identities(*data);
   Counter counter(progress, models.size());
   for (auto& model : models) {
     check_input(model, *data, spec);
@@ -228,7 +233,8 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
       check_input(model, *others, among);
       check_vectors(model, model.tasks().back().scenario, *others, among);
     }
-    if (const auto remark = remark_on_words(model, words, spec); !remark.empty())
+    const auto& last = model.tasks().back();
+    if (const auto remark = remark_on_words(words, spec, last.words, last.name); !remark.empty())
       matrix.notes.push_back(fmt::format("{}: {}", model.name(), remark));
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());

@@ -35,18 +35,6 @@ void check_vectors(const Model& model, Scenario scenario, const Dataset& data, c
                                   model.name(), outputs));
 }
 
-std::string remark_on_words(const Model& model, const WordIdentities& words, const std::string& spec) {
-  for (const auto& task : model.tasks()) {
-    const auto differ = words_that_differ(words, task.words);
-    if (differ.empty()) continue;
-    return fmt::format(
-        "{}: {} of {} words {} another vector than in task {} ({}), so one contradicts the other; take "
-        "the same vectors= or seed= for both",
-        spec, differ.size(), words.size(), differ.size() == 1 ? "has" : "have", task.name, listing(differ, 4));
-  }
-  return "";
-}
-
 void require_finite(const at::Tensor& outputs, const at::Tensor& images, const Model& model, const TaskRecord& task) {
   if (at::isfinite(outputs).all().item<bool>()) return;
   if (images.is_floating_point() && !at::isfinite(images).all().item<bool>())

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "mas/data/dataset.h"
-#include "mas/data/facts/words.h"
 #include "mas/error.h"
 #include "mas/model/model.h"
 
@@ -40,7 +39,5 @@ Accuracy measure_accuracy(Model& model, const TaskRecord& task, Dataset& data, i
 void check_input(const Model& model, const Dataset& data, const std::string& spec);
 /// In scenario facts, throws Error where the data have no vectors or others than the network's outputs.
 void check_vectors(const Model& model, Scenario scenario, const Dataset& data, const std::string& spec);
-/// A line on words of the data that a task of the model learned with other vectors; "" where there are none.
-std::string remark_on_words(const Model& model, const WordIdentities& words, const std::string& spec);
 
 }  // namespace mas

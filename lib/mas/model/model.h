@@ -1,12 +1,12 @@
 #pragma once
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "mas/data/dataset.h"
+#include "mas/data/facts/words.h"
 #include "mas/io/model_file.h"
 #include "mas/model/network.h"
 
@@ -30,8 +30,7 @@ struct TaskRecord {
   std::string data;              ///< the spec that it was trained on
   std::string identity;          ///< what tells these data from others (data/identity.h); empty: not recorded
   std::vector<int64_t> classes;  ///< labels in the order of the head's outputs
-  std::map<std::string, std::string>
-      words;  ///< of facts: what tells each word's vector from others (data/facts/words.h)
+  WordIdentities words;          ///< of facts; empty where they have no names
   Scenario scenario = Scenario::kTask;
   nlohmann::json options;  ///< how it was trained
   uint64_t seed = 0;

@@ -243,10 +243,20 @@ void remark_frozen(const Model& model, std::vector<std::string>& remarks) {
 
 // Built to be compared with vectors, which these data lack.
 void remark_classes(const TaskOptions& o, const Model& model, std::vector<std::string>& remarks) {
-  if (o.arch.rfind("facts", 0) != 0 || !o.scenario.empty() || model.tasks().front().scenario == Scenario::kFacts)
-    return;
-  remarks.push_back(fmt::format("{}: has classes, no vectors of facts, so {} gets a head for them; see mas(7), FACTS",
-                                o.data.front(), o.arch));
+  const bool named = o.arch == "facts" || o.arch == "facts-vgg16";
+  if (!named || !o.scenario.empty() || model.tasks().front().scenario == Scenario::kFacts) return;
+  remarks.push_back(
+      fmt::format("{}: has classes, no vectors of facts, so {} gets a head for them; see mas(7), ARCHITECTURES",
+                  o.data.front(), o.arch));
+}
+
+// Of tasks before, the last one that contradicts this one.
+void remark_words(const std::string& spec, const TaskRecord& task, const Model& model,
+                  std::vector<std::string>& remarks) {
+  std::string remark;
+  for (const auto& before : model.tasks())
+    if (auto line = remark_on_words(task.words, spec, before.words, before.name); !line.empty()) remark = line;
+  if (!remark.empty()) remarks.push_back(remark);
 }
 
 void remark_data(Dataset& data, const std::string& spec, std::vector<std::string>& remarks) {
@@ -325,7 +335,7 @@ Training prepare_training(const TaskOptions& o) {
     if (train.augment.active()) parts[i]->augmented({0}, train.augment, 0);  // throws what the first step would
     TaskRecord task = make_record(o, i, model, *parts[i]);
     task.options = options;
-    if (const auto remark = remark_on_words(model, task.words, o.data[i]); !remark.empty()) remarks.push_back(remark);
+    remark_words(o.data[i], task, model, remarks);
     model.add_task(task);
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");

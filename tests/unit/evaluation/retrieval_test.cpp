@@ -35,6 +35,23 @@ Model facts_model() {
   return model;
 }
 
+// The same samples with other vectors.
+class WithVectors : public Dataset {
+ public:
+  WithVectors(Dataset& data, at::Tensor vectors) : data_(data), vectors_(std::move(vectors)) {}
+  int64_t size() const override { return data_.size(); }
+  std::vector<int64_t> sample_shape() const override { return data_.sample_shape(); }
+  bool has_labels() const override { return true; }
+  std::vector<int64_t> classes() const override { return data_.classes(); }
+  at::Tensor images(at::ArrayRef<int64_t> rows) override { return data_.images(rows); }
+  at::Tensor labels(at::ArrayRef<int64_t> rows) override { return data_.labels(rows); }
+  at::Tensor class_vectors() const override { return vectors_; }
+
+ private:
+  Dataset& data_;
+  at::Tensor vectors_;
+};
+
 }  // namespace
 
 TEST_CASE("average precision by hand, with ties, and against counting") {
@@ -85,4 +102,28 @@ TEST_CASE("retrieval asks for each fact of the data, and a longer fact answers a
   for (const int64_t distances : {int64_t{1}, 5 * data->size()})  // in parts
     CHECK(measure_retrieval(model, model.tasks().back(), *data, *data, "/tmp", distances).precisions ==
           found.precisions);
+}
+
+TEST_CASE("words with equal vectors are the same word, and -0 is 0") {
+  auto model = facts_model();
+  const auto data = data_test::open("facts,batch=B12,pictures=5");
+  const auto precisions = [&](const at::Tensor& asked, const at::Tensor& searched) {
+    WithVectors a(*data, asked), b(*data, searched);
+    return measure_retrieval(model, model.tasks().back(), a, b, "/tmp").precisions;
+  };
+  const auto set = [&](int64_t column, double value) {
+    at::Tensor vectors = data->class_vectors().clone();
+    vectors.select(1, column).fill_(value);
+    return vectors;
+  };
+  CHECK(precisions(set(0, 0.0), set(0, -0.0)) == precisions(set(0, 0.0), set(0, 0.0)));
+  // With one vector for all subjects every picture answers <man>.
+  at::Tensor one = data->class_vectors().clone();
+  one.narrow(1, 0, 16).fill_(0.25);
+  const auto found = precisions(one, one);
+  const auto labels = data->classes();
+  for (size_t q = 0; q < labels.size(); q++) {
+    const bool alone = one[labels[q]][16].isnan().item<bool>();
+    CHECK((found[q] == 1) == alone);
+  }
 }

@@ -1,5 +1,7 @@
 #include "mas/data/facts/words.h"
 
+#include <fmt/format.h>
+
 #include "mas/data/facts/source.h"
 #include "mas/fingerprint.h"
 #include "mas/text.h"
@@ -8,8 +10,8 @@ namespace mas {
 
 WordIdentities word_identities(const Dataset& data) {
   WordIdentities found;
-  const at::Tensor vectors = data.class_vectors();
-  if (!vectors.defined() || vectors.numel() == 0) return found;
+  if (!data.class_vectors().defined() || data.class_vectors().numel() == 0) return found;
+  const at::Tensor vectors = data.class_vectors() + 0.0f;  // so that -0 is 0
   const auto bytes = static_cast<size_t>(vectors.size(1) / 3) * sizeof(float);
   for (const int64_t label : data.classes()) {
     const auto* values = static_cast<const char*>(vectors[label].contiguous().data_ptr());
@@ -30,6 +32,16 @@ std::vector<std::string> words_that_differ(const WordIdentities& a, const WordId
   for (const auto& [word, identity] : a)
     if (const auto other = b.find(word); other != b.end() && other->second != identity) words.push_back(word);
   return words;
+}
+
+std::string remark_on_words(const WordIdentities& words, const std::string& spec, const WordIdentities& learned,
+                            const std::string& task) {
+  const auto differ = words_that_differ(words, learned);
+  if (differ.empty()) return "";
+  return fmt::format(
+      "{}: {} of {} words {} another vector than in task {} ({}), which contradicts what that taught; "
+      "take the same vectors= or seed= for both",
+      spec, differ.size(), words.size(), differ.size() == 1 ? "has" : "have", task, listing(differ, 4));
 }
 
 }  // namespace mas
