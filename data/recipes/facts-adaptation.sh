@@ -63,6 +63,6 @@ write_json "$out/$name.json" "${results[@]}"
       "$(jq -rs "$percent [[.[0], .[2]], [.[1], .[3]] | transpose | map(add / 2)] | above" \
         "$models/$method-B11-B11.json" "$models/$method-B12-B11.json" "$models/$method-B12-B12.json" "$models/$method-B11-B12.json")"
   done
-  printf '\nWhich half is B11 and which B12 is drawn by the seed, so that their mean tells as much as each. In the paper (table 4) each half\n'
-  printf 'is kept best by its own importance.\n'
+  printf '\nWhich half is B11 and which B12 is drawn by the seed, so that both measure the same, and their mean tells most. In the paper\n'
+  printf '(table 4) each half is kept best by its own importance.\n'
 } | page "Importance of what is used" "B11 and B12" "B1, those of B2 among B2's"
