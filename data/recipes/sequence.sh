@@ -300,10 +300,11 @@ percent='
   def spread(digits): "\(.mean * 100 | fixed(digits))" + if .deviation then " ± \(.deviation * 100 | fixed(digits))" else "" end;
   def spread: spread(2);
   def signed: (if . > 0 then "+" else "" end) + (. * 100 | fixed(2));
-  def above: [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622] as $t
-    | transpose | map(.[0] - .[1]) | length as $n | (add / $n) as $mean
-    | if $n == 1 or $n > 10 then $mean | signed
-      else ($t[$n - 2] * (map((. - $mean) | . * .) | add / ($n - 1) / $n | sqrt)) as $half
+  def student: . as $n | [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622][$n - 1]
+    // 1.959964 + 2.37227 / $n + 2.82249 / ($n * $n) + 2.5558 / ($n * $n * $n);  # Cornish and Fisher
+  def above: transpose | map(.[0] - .[1]) | length as $n | (add / $n) as $mean
+    | if $n == 1 then $mean | signed
+      else (($n - 1 | student) * (map((. - $mean) | . * .) | add / ($n - 1) / $n | sqrt)) as $half
         | "\($mean | signed) (\($mean - $half | signed) to \($mean + $half | signed))" end;'
 
 # cell MEASURE FILE [DIGITS]: mean and deviation, in percent, from what summarise() wrote of one group of runs; - where the

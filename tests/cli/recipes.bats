@@ -21,6 +21,17 @@ restarts() {
   cmp first second
 }
 
+@test "intervals of differences are Student's" {
+  # shellcheck source=data/recipes/sequence.sh
+  percent=$(. "$recipes/sequence.sh" && echo "$percent")
+  # SciPy's t.ppf(0.975, n) for n of 1, 2, 9, 10, 20, 29 and 60.
+  jq -en "$percent"'[(1, 2, 9, 10, 20, 29, 60) | student] as $got | [12.7062, 4.3027, 2.2622, 2.2281, 2.0860, 2.0452, 2.0003]
+    | [., $got] | transpose | all(.[0] - .[1] | fabs < 3e-4)'
+  # Of 0 to 11, SciPy's mean -+ t s / sqrt(12).
+  [ "$(jq -rn "$percent"'[[range(12) / 100], [range(12) | 0]] | above')" = "+5.50 (+3.21 to +7.79)" ]
+  [ "$(jq -rn "$percent"'[[0.25], [0.5]] | above')" = "-25.00" ]
+}
+
 @test "split-mnist.sh: every method, restarted" {
   restarts "$recipes/split-mnist.sh" "${tiny[@]}" --seeds 1 --scenarios task --lambda 1 \
     --methods "finetune ewc online-ewc si mas local lwf ebll l2 imm-mean imm-mode joint"
