@@ -255,11 +255,19 @@ for i, x in enumerate(h5py.File("p.h5")["images"][:]): Image.fromarray(x.transpo
     mas-data list.csv,vectors=words.txt --sheet p/0.png
   fails 1 "mas-data: tra/b.tra: lists of pictures aren't joined, and tra/a.tra is another; make one of them" \
     bash -c 'mkdir tra; sed "s#^p/#../p/#" list.csv | tee tra/a.tra >tra/b.tra; mas-data tra'
-  fails 1 "mas-data: glyphs: vectors= is for lists of facts and their own labels; leave it out" mas-data glyphs,vectors=words.txt
+  fails 1 "mas-data: glyphs: vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object, and this is a generator" mas-data glyphs,vectors=words.txt
+  fails 1 "mas-data: list.csv: vectors= is for facts, and labels= takes others; leave one of them out" \
+    mas-data list.csv,vectors=words.txt,labels=numbers.csv
+  fails 1 "mas-data: list.h5: vectors= is for lists of facts, *, and this is HDF5" mas-data list.h5,vectors=words.txt
+  fails 1 "mas-eval: list.csv: its facts have no vectors to compare with; add vectors=FILE, word2vec's or GloVe's" \
+    mas-eval list-model.h5 --data list.csv
+  sed 's/^image,/picture,/' list.csv >picture.csv
+  fails 1 "mas-data: picture.csv: vectors= is for lists of facts, *, and this is * that begins with picture,subject,predicate,object" \
+    mas-data picture.csv,vectors=words.txt
   sed 1d list.csv >headless.csv
-  fails 1 "mas-data: headless.csv: vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object" \
+  fails 1 "mas-data: headless.csv: vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object, and this is CSV that begins with p/0.png,man,," \
     mas-data headless.csv,vectors=words.txt
-  fails 1 "mas-data: p: vectors= is for lists of facts and their own labels; leave it out" mas-data p,vectors=words.txt
+  fails 1 "mas-data: p: vectors= is for lists of facts, *, and this is a folder of pictures" mas-data p,vectors=words.txt
 }
 
 @test "lists of facts that can't be are said by line" {

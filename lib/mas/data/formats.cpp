@@ -42,6 +42,19 @@ std::string find_moved(const std::string& source, const std::vector<std::string>
                                   name.string(), fmt::join(directories, " or ")));
 }
 
+// With its first line, where that may have been meant to name columns.
+std::string kind_of(const Format& format, const File& file) {
+  if (format.open != open_csv && format.open != open_picture_list) return format.name;
+  const std::string head = file.text(0, 256);
+  return fmt::format("{} that begins with {}", format.name, printable(head.substr(0, head.find('\n'))));
+}
+
+[[noreturn]] void refuse_vectors(const std::string& path, const std::string& kind) {
+  throw Error(path, fmt::format("vectors= is for lists of facts, whose first line names the columns image, subject, "
+                                "predicate and object, and this is {}",
+                                kind));
+}
+
 std::string unknown_format(const File& file) {
   const std::string head = file.text(0, 4);
   if (head == "\x93NUM") return "NumPy's npy isn't read; write HDF5 with a data set /images (and /labels), see mas(7)";
@@ -118,10 +131,7 @@ Source open_file(const std::string& path, const SourceRequest& request) {
   }
   if (!chosen) throw Error(path, unknown_format(*file));
   if (chosen->open != open_csv) refuse_column(path, request, chosen->name);
-  if (!request.vectors.empty() && (chosen->open == open_csv || chosen->open == open_picture_list))
-    throw Error(
-        path,
-        "vectors= is for lists of facts, whose first line names the columns image, subject, predicate and object");
+  if (!request.vectors.empty() && chosen->open != open_fact_manifest) refuse_vectors(path, kind_of(*chosen, *file));
   Source source = chosen->open(file, request);
   choose_labels(source, path, request);
   return source;
@@ -131,13 +141,9 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   const auto refuse_cache = [&] {
     if (!spec.cache.empty()) throw Error(spec.source, "cache= is for pictures, which have to be decoded; leave it out");
   };
-  const auto refuse_vectors = [&] {
-    if (!spec.vectors.empty())
-      throw Error(spec.source, "vectors= is for lists of facts and their own labels; leave it out");
-  };
   if (const Generator* generator = find_generator(spec.source)) {
     refuse_cache();
-    refuse_vectors();
+    if (!spec.vectors.empty()) refuse_vectors(spec.source, "a generator");
     if (!spec.labels.empty() && spec.labels != "none")
       throw UsageError("labels=" + spec.labels, "a generator has its own");
     Source source = generator->open(spec);
@@ -157,14 +163,20 @@ Source open_source(const DataSpec& spec, const OpenOptions& options, bool want_l
   request.fit.square = spec.square;
   request.fit.crop = spec.crop;
   if (wants_test && !fs::is_directory(path))
-    throw Error(path, "a single file has no test part; use split=0.8 here and for training, or name the test file");
+    throw Error(path,
+                "a single file has no test part; split=0.8 in training keeps a share for it, or name another file "
+                "(mas-eval --data)");
   if (!spec.cache.empty() && options.make_cache && fs::is_directory(path) && is_within(path, spec.cache))
     throw Error(spec.cache, fmt::format("lies in the data's own folder, {}, and would be taken for data; name a file "
                                         "elsewhere with cache=",
                                         path));
   Source source = fs::is_directory(path) ? open_folder(path, wants_test, request) : open_file(path, request);
   if (!source.fitted) refuse_cache();
-  if (want_labels && !source.class_vectors.defined()) refuse_vectors();
+  if (want_labels && !spec.vectors.empty() && !source.class_vectors.defined()) {
+    if (!spec.labels.empty())
+      throw Error(path, "vectors= is for facts, and labels= takes others; leave one of them out");
+    refuse_vectors(path, "a folder of pictures");
+  }
   return source;
 }
 

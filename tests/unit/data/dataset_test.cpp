@@ -251,7 +251,7 @@ TEST_CASE("a share of the rows and the rest of them are all rows once") {
   CHECK(at::equal(std::get<0>(at::sort(at::cat({train, test}).flatten())), at::arange(100, at::kFloat)));
   CHECK(at::equal(train, std::get<0>(at::sort(train, 0))));
   CHECK_FALSE(at::equal(test, images(path + ",split=test:0.8,seed=4")));
-  CHECK(contains(failure(path + ",split=test"), "use split=0.8"));
+  CHECK(contains(failure(path + ",split=test"), "split=0.8 in training"));
   CHECK(contains(failure(path + ",split=test:0.999"), "no samples are left"));
 }
 
