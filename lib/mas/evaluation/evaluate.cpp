@@ -233,8 +233,7 @@ AccuracyMatrix evaluate_data(std::vector<Model>& models, const std::string& spec
       check_input(model, *others, among);
       check_vectors(model, model.tasks().back().scenario, *others, among);
     }
-    const auto& last = model.tasks().back();
-    if (const auto remark = remark_on_words(words, spec, last.words, last.name); !remark.empty())
+    if (const auto remark = remark_on_words(words, spec, learned_words(model.tasks())); !remark.empty())
       matrix.notes.push_back(fmt::format("{}: {}", model.name(), remark));
     model.targets(at::tensor(data->classes(), at::kLong), model.tasks().back(), spec);  // names a label without output
     matrix.models.push_back(model.name());

@@ -46,4 +46,11 @@ void check_continues(const Model& earlier, const Model& later) {
   }
 }
 
+WordIdentities learned_words(const std::vector<TaskRecord>& tasks) {
+  WordIdentities all;
+  for (const auto& task : tasks)
+    for (const auto& [word, identity] : task.words) all[word] = identity;
+  return all;
+}
+
 }  // namespace mas

@@ -13,4 +13,7 @@ void check_same_tasks(const Model& earlier, const Model& later);
 /// the tools, so that any difference tells of another chain of trainings.
 void check_continues(const Model& earlier, const Model& later);
 
+/// Words of all tasks, each as the last one that has it learned it.
+WordIdentities learned_words(const std::vector<TaskRecord>& tasks);
+
 }  // namespace mas

@@ -16,6 +16,7 @@
 #include "mas/model/architecture.h"
 #include "mas/model/pretrained.h"
 #include "mas/model/script_model.h"
+#include "mas/model/sequence.h"
 #include "mas/text.h"
 #include "mas/training/checkpoint.h"
 #include "mas/training/joint.h"
@@ -250,15 +251,6 @@ void remark_classes(const TaskOptions& o, const Model& model, std::vector<std::s
                   o.data.front(), o.arch));
 }
 
-// Of tasks before, the last one that contradicts this one.
-void remark_words(const std::string& spec, const TaskRecord& task, const Model& model,
-                  std::vector<std::string>& remarks) {
-  std::string remark;
-  for (const auto& before : model.tasks())
-    if (auto line = remark_on_words(task.words, spec, before.words, before.name); !line.empty()) remark = line;
-  if (!remark.empty()) remarks.push_back(remark);
-}
-
 void remark_data(Dataset& data, const std::string& spec, std::vector<std::string>& remarks) {
   for (const auto& remark : remarks_on(data, spec)) remarks.push_back(remark);
   if (DataSpec::parse(spec).split == Split::kTest)
@@ -335,7 +327,8 @@ Training prepare_training(const TaskOptions& o) {
     if (train.augment.active()) parts[i]->augmented({0}, train.augment, 0);  // throws what the first step would
     TaskRecord task = make_record(o, i, model, *parts[i]);
     task.options = options;
-    remark_words(o.data[i], task, model, remarks);
+    if (auto remark = remark_on_words(task.words, o.data[i], learned_words(model.tasks())); !remark.empty())
+      remarks.push_back(std::move(remark));
     model.add_task(task);
   }
   if (model.shared_parameters().empty()) throw Error(o.arch, "has no layer with weights that tasks could share");

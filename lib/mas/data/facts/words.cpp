@@ -34,14 +34,13 @@ std::vector<std::string> words_that_differ(const WordIdentities& a, const WordId
   return words;
 }
 
-std::string remark_on_words(const WordIdentities& words, const std::string& spec, const WordIdentities& learned,
-                            const std::string& task) {
+std::string remark_on_words(const WordIdentities& words, const std::string& spec, const WordIdentities& learned) {
   const auto differ = words_that_differ(words, learned);
   if (differ.empty()) return "";
   return fmt::format(
-      "{}: {} of {} words {} another vector than in task {} ({}), which contradicts what that taught; "
-      "take the same vectors= or seed= for both",
-      spec, differ.size(), words.size(), differ.size() == 1 ? "has" : "have", task, listing(differ, 4));
+      "{}: {} of {} words {} another vector than the model learned ({}), which contradicts that; take the "
+      "same vectors= or seed=",
+      spec, differ.size(), words.size(), differ.size() == 1 ? "has" : "have", listing(differ, 4));
 }
 
 }  // namespace mas

@@ -17,8 +17,7 @@ WordIdentities word_identities(const Dataset& data);
 /// Words that both have, with other vectors.
 std::vector<std::string> words_that_differ(const WordIdentities& a, const WordIdentities& b);
 
-/// A line on words of the data `spec` that a task learned with other vectors; "" where there are none.
-std::string remark_on_words(const WordIdentities& words, const std::string& spec, const WordIdentities& learned,
-                            const std::string& task);
+/// A line on words of the data `spec` that were learned with other vectors; "" where there are none.
+std::string remark_on_words(const WordIdentities& words, const std::string& spec, const WordIdentities& learned);
 
 }  // namespace mas

@@ -48,8 +48,8 @@ TEST_CASE("0 and -0 are the same vector, and words that aren't UTF-8 have none")
   const auto other = identities("man 1 0\n\xff 1 1\nhorse 2 3\n");
   CHECK(words_that_differ(plain, other) == std::vector<std::string>{"horse"});
   CHECK(
-      mas::remark_on_words(other, "list.csv", plain, "t") ==
-      "list.csv: 1 of 2 words has another vector than in task t (horse), which contradicts what that taught; take the "
-      "same vectors= or seed= for both");
-  CHECK(mas::remark_on_words(plain, "list.csv", plain, "t") == "");
+      mas::remark_on_words(other, "list.csv", plain) ==
+      "list.csv: 1 of 2 words has another vector than the model learned (horse), which contradicts that; take the same "
+      "vectors= or seed=");
+  CHECK(mas::remark_on_words(plain, "list.csv", plain) == "");
 }
