@@ -34,7 +34,9 @@ need_torch() { /usr/bin/python3 -c 'import torch, h5py' 2>/dev/null || skip "nee
   want=$(/usr/bin/python3 "$MAS_SOURCE/tests/cli/facts.py" net.pt sport.h5 all.h5)
   mas-eval "$(models)/both.h5" --data "$few,topic=sport" --among "facts,pictures=5" --json |
     jq -e --argjson want "$want" '.accuracy[0][0] - $want | fabs < 1e-9'
-  fails 1 "mas-eval: --among: holds no picture of <*>, which --data asks for" \
+  fails 1 "mas-eval: --among: holds no picture of fact [0-9]*, which --data asks for; name the set that those are a part of" \
+    mas-eval "$(models)/both.h5" --data sport.h5 --among "facts,pictures=5,batch=B2"
+  fails 1 "mas-eval: --among: holds no picture of <*>, which --data asks for; name the set that those are a part of" \
     mas-eval "$(models)/both.h5" --data "$few,topic=sport" --among "facts,pictures=5,batch=B2"
 }
 
@@ -154,7 +156,7 @@ says() { "$@" 2>said >report; }
   grep -Eqx "mas-eval: .*b1.h5: $line" said
   says mas-train --arch mlp:5 --data "$few" --task b1 --data "$other" --task b2 --epochs 1 --no-results -o x.h5
   grep -Eqx "mas-train: $line" said
-  # The last task's are those that the network has by now.
+  # Of each word the last task's are what the network has by now.
   says mas-eval m.h5 --data "$other"
   run ! grep -q "another vector" said
   says mas-eval m.h5 --data "$few"

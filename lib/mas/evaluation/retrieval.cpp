@@ -49,6 +49,11 @@ bool answers(const std::array<int64_t, 3>& fact, const std::array<int64_t, 3>& a
   return true;
 }
 
+std::string name_of(const Dataset& data, int64_t label) {
+  const std::string name = data.class_name(label);
+  return name.empty() ? fmt::format("fact {}", label) : printable(name);
+}
+
 std::vector<int64_t> present_labels(Dataset& data) {
   const at::Tensor labels = data.labels(every_row(data));
   const std::set<int64_t> present(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
@@ -111,8 +116,9 @@ Retrieval measure_retrieval(Model& model, const TaskRecord& task, Dataset& asked
       for (int64_t row = 0; row < searched.size(); row++)
         wanted.push_back(answers(searched_words[static_cast<size_t>(own[row])], words));
       if (std::find(wanted.begin(), wanted.end(), true) == wanted.end())
-        throw Error("--among", fmt::format("holds no picture of {}, which --data asks for",
-                                           printable(asked.class_name(facts[i]))));
+        throw Error("--among", fmt::format("holds no picture of {}, which --data asks for; name the set that those are "
+                                           "a part of",
+                                           name_of(asked, facts[i])));
       result.precisions.push_back(average_precision({d, d + searched.size()}, wanted));
     }
   }

@@ -27,9 +27,7 @@ void check_vectors(const Model& model, Scenario scenario, const Dataset& data, c
   const at::Tensor vectors = data.class_vectors();
   if (!vectors.defined()) throw Error(spec, "has no facts with vectors, which scenario facts needs; see mas(7), FACTS");
   if (vectors.size(1) == 0)
-    throw Error(spec,
-                "facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, or learn their "
-                "numbers with --scenario task");
+    throw Error(spec, "its facts have no vectors to compare with; add vectors=FILE, word2vec's or GloVe's");
   if (const int64_t outputs = model.network().feature_size(); vectors.size(1) != outputs)
     throw Error(spec, fmt::format("its facts have vectors of {} values, but {} gives {} outputs", vectors.size(1),
                                   model.name(), outputs));

@@ -164,6 +164,11 @@ TaskRecord make_record(const TaskOptions& o, size_t i, const Model& model, Datas
   const bool first = model.tasks().empty();
   task.scenario = first || !o.scenario.empty() ? first_scenario(o, data) : model.tasks().front().scenario;
   if (task.scenario == Scenario::kFacts) task.words = word_identities(data);
+  if (first && o.scenario.empty() && task.scenario == Scenario::kFacts && data.class_vectors().size(1) == 0)
+    throw Error(
+        o.data[i],
+        "facts are learned as vectors of their words; add vectors=FILE, word2vec's or GloVe's, or learn them as "
+        "classes with --scenario task");
   // Of another scenario add_task() says that it is one.
   if (first || task.scenario == model.tasks().front().scenario) check_vectors(model, task.scenario, data, o.data[i]);
   if (task.scenario == Scenario::kFacts && o.code.value_or(0) > 0)
