@@ -5,8 +5,8 @@
 #   data/recipes/facts-four-tasks.sh [--quick] [--methods "..."] [--seeds "1 2 3"] [--epochs N] [--pictures N] [--lambda N]
 #                                    [--experiment NAME] [--jobs N] [--models FOLDER] [--out FOLDER]
 #
-# --quick: one seed of fewer pictures and epochs. Models stay in --models (build/facts-four-tasks), and those that are there
-# are not learned again.
+# --quick: one seed of fewer pictures and epochs. Models stay in --models (build/facts-four-tasks), and those that are there are not
+# learned again. The page, and all numbers as JSON, go to --out (data/results, with --quick --models).
 
 # shellcheck disable=SC2154
 set -euo pipefail

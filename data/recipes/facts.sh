@@ -2,8 +2,8 @@
 # Sequences of facts of the built-in generator, for recipes that source this file after sequence.sh.
 
 # facts_settings NAME "METHODS" OPTION...: of the recipe NAME, which can show these methods, from its command line. --quick is one
-# seed of fewer pictures and epochs. --lambda is for all methods; without it lambdas.txt says it, by the name `experiment`. What
-# else there is to check comes before prepare().
+# seed of fewer pictures and epochs, no result to keep: its page stays beside the models. --lambda is for all methods; without it
+# lambdas.txt says it, by the name `experiment`. What else there is to check comes before prepare().
 facts_settings() {
   local given=() option quick='' method
   for option in "${@:3}"; do
@@ -11,8 +11,9 @@ facts_settings() {
   done
   name=$1 methods=$2 seeds="1 2 3" epochs=20 pictures=50 experiment=facts lambda='' jobs=$cores
   [ -z "$quick" ] || { seeds=1 epochs=10 pictures=24; }
-  models=$root/build/$name out=$root/data/results
+  models=$root/build/$name out=''
   parse_options "methods seeds epochs pictures experiment lambda jobs models out" "${given[@]}"
+  [ -n "$out" ] || { [ -n "$quick" ] && out=$models || out=$root/data/results; }
   for method in $methods; do
     [[ " $2 " == *" $method "* ]] || wrong_usage "--methods: must be some of $2, got $method"
   done

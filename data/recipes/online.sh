@@ -8,7 +8,7 @@
 #                          [--jobs N] [--models FOLDER] [--out FOLDER]
 #
 # --quick: one seed of fewer pictures and epochs. Models stay in --models (build/online), and those that are there are not
-# learned again.
+# learned again. The page, and all numbers as JSON, go to --out (data/results, with --quick --models).
 
 # shellcheck disable=SC2034,SC2154
 set -euo pipefail

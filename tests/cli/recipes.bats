@@ -174,6 +174,8 @@ facts=(--quick --epochs 1 --pictures 5 --lambda 1 --jobs 2 --models m --out o)
   restarts "$recipes/facts-four-tasks.sh" "${facts[@]}" --seeds "1 2" --methods "mas joint"
   number+=" ± $number"
   [ "$(grep -cE "^\| (mas|joint) \| [01]( \| $number \((-|$number)\)){4} \| $number \|$" first)" -eq 2 ]
+  "$recipes/facts-four-tasks.sh" "${facts[@]:0:11}" --seeds "1 2" --methods "mas joint"  # where no --out is
+  [ -s m/facts-four-tasks.md ] && [ -s m/facts-four-tasks.json ]
 }
 
 @test "facts that are used are what importance is measured on" {
