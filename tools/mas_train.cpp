@@ -24,9 +24,10 @@ int train(const CLI::App& app, mas::tool::TrainingOptions& o) {
   else if (mas::tool::can_be_rewritten(o.task.resume))
     o.checkpoint = o.task.resume;  // what is interrupted again goes on from there
   auto [model, data, options, remarks] = mas::prepare_training(o.task);
-  if (!o.no_results && o.task.resume.empty())
+  if (!o.no_results && o.task.resume.empty()) {
     for (auto& remark : mas::check_test_data(model, options.joint, o.task.open)) remarks.push_back(std::move(remark));
-  if (!o.no_results && o.task.resume.empty() && options.joint == 1) mas::record_transfer(model, o.task.open);
+    if (options.joint == 1) mas::record_transfer(model, o.task.open);
+  }
   mas::tool::Progress progress(o.common, "training " + model.tasks().back().name);
   mas::train(model, *data, options, o.checkpoint,
              mas::tool::training_reports(o, progress, std::move(remarks), options, model.tasks().back().scenario));
